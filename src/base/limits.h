@@ -1,0 +1,48 @@
+/*
+ * Every cap on what a peer or an input can make grow, one line each with its
+ * reason. Octets unless the name says otherwise.
+ */
+#ifndef ENVOI_BASE_LIMITS_H
+#define ENVOI_BASE_LIMITS_H
+
+/* A reply line: RFC 5321 4.5.3.1.5 says 512; servers send 5 kB ones. */
+#define ENVOI_LIMIT_REPLY_LINE 16384
+/* A whole reply: 300 EHLO lines are real, a megabyte is an attack. */
+#define ENVOI_LIMIT_REPLY 65536
+/* Lines in one reply. */
+#define ENVOI_LIMIT_REPLY_LINES 1000
+/* Text of one reply kept for the report. */
+#define ENVOI_LIMIT_REPLY_TEXT 2000
+/* A command line with CRLF: RFC 5321 4.5.3.1.4 and the extensions' additions. */
+#define ENVOI_LIMIT_COMMAND 1024
+/* local-part 64, @, domain 255 (RFC 5321 4.5.3.1): longer local parts exist. */
+#define ENVOI_LIMIT_ADDRESS 512
+/* A host name (RFC 1035 2.3.4). */
+#define ENVOI_LIMIT_HOST 255
+/* Commands whose replies are outstanding: bounds memory, not speed. */
+#define ENVOI_LIMIT_OUTSTANDING 2048
+/* Messages in one window, at first and at most: what is in doubt on loss. */
+#define ENVOI_LIMIT_WINDOW_FIRST 16
+#define ENVOI_LIMIT_WINDOW 512
+/* Octets of bodies whose replies are outstanding. */
+#define ENVOI_LIMIT_WINDOW_BYTES (4u << 20)
+/* Rest of a refused BDAT chunk worth sending to stay in step. */
+#define ENVOI_LIMIT_DRAIN (1u << 20)
+/* Control bytes queued ahead of the socket. */
+#define ENVOI_LIMIT_CONTROL 65536
+/* Mechanism names and other words kept from one EHLO line. */
+#define ENVOI_LIMIT_WORDS 512
+/* One block of a message read, encoded and written. */
+#define ENVOI_LIMIT_BLOCK 131072
+/* stdin up to this stays in memory, more goes to an unlinked file. */
+#define ENVOI_LIMIT_SPOOL_MEMORY 65536
+/* Recipients of one message (arguments): memory only. */
+#define ENVOI_LIMIT_RECIPIENTS 1000000
+/* Addresses tried for one host name. */
+#define ENVOI_LIMIT_HOST_ADDRESSES 32
+/* Times one message is begun anew after lost connections. */
+#define ENVOI_LIMIT_ATTEMPTS 2
+/* Connections at once (--sessions). */
+#define ENVOI_LIMIT_SESSIONS 1000
+
+#endif

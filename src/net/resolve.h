@@ -1,0 +1,45 @@
+/*
+ * From a server to socket addresses: literals without the resolver, names by
+ * getaddrinfo(3), unix paths. In the order RFC 8305 section 4 asks for:
+ * families interleaved, the resolver's first family first.
+ */
+#ifndef ENVOI_NET_RESOLVE_H
+#define ENVOI_NET_RESOLVE_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+
+#include <envoi/server.h>
+
+struct envoi_endpoint {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	} address;
+	socklen_t length;
+	/** "192.0.2.1", "2001:db8::1", or the path; for people. */
+	char text[128];
+};
+
+/**
+ * *ret_list is a heap array of *ret_count endpoints (at most
+ * ENVOI_LIMIT_HOST_ADDRESSES), one at least. family: AF_UNSPEC, AF_INET,
+ * AF_INET6. NOHOST: the name does not exist or has no address (of that
+ * family). TEMPORARY: the resolver cannot say now. USAGE: unix path too long.
+ */
+int envoi_resolve(const struct envoi_server *server, int family,
+	struct envoi_endpoint **ret_list, size_t *ret_count, struct envoi_error *err);
+
+/** A literal local address for --source; USAGE when it is none. */
+int envoi_resolve_source(const char *text, struct envoi_endpoint *ret_endpoint,
+	struct envoi_error *err);
+
+/** The local address of a connected socket as an EHLO literal:
+ * "[192.0.2.1]", "[IPv6:2001:db8::1]"; an IPv4-mapped one as IPv4, a unix
+ * socket "[127.0.0.1]" (RFC 5321 4.1.3). out has at least 64 octets. */
+void envoi_resolve_local_literal(int fd, char *out, size_t n);
+
+#endif
