@@ -1,0 +1,239 @@
+/*
+ * The inside of a session, shared by the files session*.c only.
+ *
+ * session.c        what the caller calls: bytes, time and events
+ * session_out.c    segments and what became of them: the output
+ * session_hello.c  greeting, EHLO, HELO, STARTTLS
+ * session_send.c   writes the commands of transactions
+ * session_reply.c  reads the replies to them
+ * session_settle.c gives every recipient its outcome
+ *
+ * Invariants: a reply belongs to the head of the queue of expected replies,
+ * by count, never by its text. One function changes the state (enter()). Each
+ * transaction is a struct work from submit until its FINISHED event is pulled.
+ */
+#ifndef ENVOI_PROTOCOL_SESSION_INTERNAL_H
+#define ENVOI_PROTOCOL_SESSION_INTERNAL_H
+
+#include <envoi/session.h>
+
+#include "base/buffer.h"
+#include "protocol/reply.h"
+
+enum session_state {
+	/** Established, step by step. */
+	STATE_GREETING,
+	STATE_HELLO,
+	STATE_STARTTLS,
+	STATE_HANDSHAKE,
+	/** Transactions run. */
+	STATE_READY,
+	/** QUIT was said, or is about to be. */
+	STATE_QUIT,
+	/** Nothing more goes in or out. */
+	STATE_CLOSED,
+};
+
+enum verb {
+	VERB_GREETING,
+	VERB_EHLO,
+	VERB_HELO,
+	VERB_STARTTLS,
+	VERB_RSET,
+	VERB_MAIL,
+	VERB_RCPT,
+	VERB_DATA,
+	/** The end of data: final dot or BDAT LAST. */
+	VERB_END,
+	VERB_QUIT,
+};
+
+#define OFFSET_NONE UINT64_MAX
+
+/** A reply that will come. Offsets count the octets taken. */
+struct expected {
+	enum verb verb;
+	struct work *work;
+	/** RCPT, and END in LMTP: which recipient. */
+	size_t recipient;
+	/** First octet of what it answers; OFFSET_NONE: not taken yet. */
+	uint64_t begin;
+	/** Behind its last octet; OFFSET_NONE: not all taken yet. */
+	uint64_t end;
+};
+
+struct segment {
+	bool body;
+	bool stuff;
+	bool started;
+	struct work *work;
+	/** Control: octets left of it. */
+	size_t length;
+	/** The expected reply (by number) whose begin, end it carries; several
+	 * in LMTP. first > last: none. */
+	uint64_t first_expected;
+	uint64_t last_expected;
+	bool ends;
+	/** The message is complete with it. */
+	bool end_of_data;
+};
+
+enum step {
+	STEP_MAIL,
+	STEP_RCPT,
+	STEP_DATA,
+	/** DATA is said: waits for its 354. */
+	STEP_GO,
+	/** All is written. */
+	STEP_DONE,
+};
+
+enum mail_state {
+	MAIL_ASKED,
+	MAIL_ACCEPTED,
+	MAIL_REFUSED,
+};
+
+/** A transaction on its way. */
+struct work {
+	struct work *next;
+	struct envoi_transaction *transaction;
+	enum step step;
+	enum mail_state mail;
+	/** Something of it was written. */
+	bool begun;
+	size_t next_rcpt;
+	size_t accepted;
+	size_t refused;
+	/** Expected replies that are its own. */
+	size_t outstanding;
+	/** Where its end of data ends; OFFSET_NONE before. */
+	uint64_t end_offset;
+	/** Its body is queued or being sent. */
+	bool body;
+	/** It went, or goes, by BDAT. */
+	bool chunked;
+	/** No recipient: the dot alone was sent. */
+	bool lone_dot;
+	/** Is to be done again from MAIL when its replies are in. */
+	bool redo;
+	/** That was done: not twice. */
+	bool redone;
+};
+
+struct envoi_session {
+	struct envoi_session_options options;
+	char *helo;
+	enum session_state state;
+	struct envoi_session_facts facts;
+	struct envoi_reply_parser parser;
+
+	/* Output. */
+	struct envoi_buffer control;
+	struct segment *segments;
+	size_t segment_head, segment_count, segment_capacity;
+	uint64_t taken, sent;
+
+	/* Expected replies, numbered from 0; number of the head: expected_base. */
+	struct expected *expected;
+	size_t expected_head, expected_count, expected_capacity;
+	uint64_t expected_base;
+
+	/* Transactions in order; sending: the first not completely written. */
+	struct work *works, **works_tail, *sending;
+	size_t work_count;
+	uint64_t work_bytes;
+	/** Finished ones, not yet pulled. */
+	struct work *finished, **finished_tail;
+	unsigned window;
+
+	/** PIPELINING, CHUNKING are offered, wanted and not disproved. */
+	bool pipelining, chunking;
+	/** The server may have a transaction open: RSET before MAIL. */
+	bool dirty;
+	/** Wait for all replies before the next command. */
+	bool sync;
+	/** No further transactions. */
+	bool closing;
+	/** Interrupted: bodies are not begun. */
+	bool stopped;
+	/** A 421 was read. */
+	bool over;
+	/** LMTP, lone dot: one reply too many may come before QUIT's. */
+	bool stray;
+
+	bool event_tls, event_ready, event_closed;
+	/** Last reply or progress in sending; start of the current phase. */
+	int64_t active, phase_start;
+};
+
+/* session.c */
+void session_enter(struct envoi_session *s, enum session_state state, int64_t now);
+/** Says QUIT when nothing forbids it, else closes. */
+void session_quit(struct envoi_session *s, int64_t now);
+/** Closes now: settles everything. */
+void session_lost(struct envoi_session *s, enum envoi_close how, int64_t now);
+/** The server broke the protocol: closes without QUIT. */
+void session_broken(struct envoi_session *s, int64_t now, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/** Keeps the first error, its phase and reply. */
+void session_fault(struct envoi_session *s, const struct envoi_error *err, enum envoi_phase phase,
+	const struct envoi_reply *reply);
+/** A 421: the session is over, what was not sent is dropped. */
+void session_over(struct envoi_session *s, enum envoi_phase phase, const struct envoi_reply *reply,
+	int64_t now);
+enum envoi_phase verb_phase(enum verb verb);
+
+/* session_out.c */
+/** Queues a command line that expects a reply. False: out of memory, or the
+ * command was refused; the session is closed then. */
+bool out_command(struct envoi_session *s, int64_t now, enum verb verb, struct work *work,
+	size_t recipient, const char *format, ...) __attribute__((format(printf, 6, 7)));
+/** Queues the body (DATA: with its dot) and what is expected behind it. */
+bool out_data_body(struct envoi_session *s, struct work *work, int64_t now);
+bool out_bdat(struct envoi_session *s, struct work *work, int64_t now);
+/** Queues the dot of an empty message no one is to get. */
+bool out_lone_dot(struct envoi_session *s, struct work *work, int64_t now);
+/** Drops what was not taken. False: something is taken in part and cannot be
+ * finished (a body). */
+bool out_drop(struct envoi_session *s);
+struct expected *expected_head(const struct envoi_session *s);
+struct expected expected_pop(struct envoi_session *s);
+bool expected_is_sent(const struct envoi_session *s, const struct expected *e);
+void out_finish(struct envoi_session *s);
+
+/* session_hello.c */
+void hello_begin(struct envoi_session *s, int64_t now);
+void hello_reply(struct envoi_session *s, enum verb verb, struct envoi_reply *reply, int64_t now);
+
+/* session_send.c */
+/** Writes commands as far as window and replies allow. */
+void send_commands(struct envoi_session *s, int64_t now);
+
+/* session_reply.c */
+void transaction_reply(struct envoi_session *s, const struct expected *e,
+	struct envoi_reply *reply, int64_t now);
+/** A refusal of the end of data before all of it was sent. */
+void early_refusal(struct envoi_session *s, struct envoi_reply *reply, int64_t now);
+
+/* session_settle.c */
+bool work_is_ended(const struct envoi_session *s, const struct work *work);
+/** Gives one recipient its outcome by a reply (NULL: keeps the one it has). */
+void settle_reply(struct envoi_session *s, struct envoi_recipient *recipient,
+	enum envoi_phase phase, const struct envoi_reply *reply);
+/** All recipients still pending get the outcome of the reply. */
+void settle_pending(struct envoi_session *s, struct work *work, enum envoi_phase phase,
+	const struct envoi_reply *reply);
+/** All recipients still pending: in words. */
+void settle_words(struct envoi_session *s, struct work *work, enum envoi_outcome outcome,
+	enum envoi_phase phase, enum envoi_status status, bool again, const char *words);
+/** Everything left when the connection is gone. */
+void settle_all(struct envoi_session *s);
+/** Finishes the work if it is written, answered and sent. */
+void work_check_finished(struct envoi_session *s, struct work *work);
+/** Puts it back before the one being sent, to begin with RSET and MAIL. */
+void work_redo(struct envoi_session *s, struct work *work);
+/** The reply that ended it, for the report. */
+void work_note_reply(struct work *work, enum envoi_phase phase, const struct envoi_reply *reply);
+
+#endif

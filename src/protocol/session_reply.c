@@ -1,0 +1,224 @@
+/*
+ * Reading the replies to the commands of transactions (RFC 5321 4.3.2; RFC
+ * 2033 4.2; RFC 3030 2). The first digit decides, the text never does.
+ */
+#include "protocol/session_internal.h"
+
+#include "base/limits.h"
+
+static void mail_reply(struct envoi_session *s, struct work *work, const struct envoi_reply *reply)
+{
+	if (reply->code / 100 == 2) {
+		work->mail = MAIL_ACCEPTED;
+		return;
+	}
+	work->mail = MAIL_REFUSED;
+	if (reply->code == 503 && !work->redone) {
+		/* The server thinks a transaction is open: once more with RSET. */
+		work->redo = true;
+	}
+	work_note_reply(work, ENVOI_PHASE_MAIL, reply);
+	settle_pending(s, work, ENVOI_PHASE_MAIL, reply);
+}
+
+static void rcpt_reply(struct envoi_session *s, struct work *work, size_t i,
+	const struct envoi_reply *reply)
+{
+	struct envoi_recipient *recipient = work->transaction->recipients[i];
+	if (reply->code / 100 == 2) {
+		work->accepted++;
+	} else {
+		work->refused++;
+	}
+	if (work->mail == MAIL_REFUSED) {
+		/* Decided by MAIL; what comes here is its echo. */
+		return;
+	}
+	if (reply->code / 100 != 2 && work->transaction->reply.code == 0) {
+		work_note_reply(work, ENVOI_PHASE_RCPT, reply);
+	}
+	settle_reply(s, recipient, ENVOI_PHASE_RCPT, reply);
+}
+
+/* DATA may be followed by the message, or by the dot alone. */
+static void go_ahead(struct envoi_session *s, struct work *work, int64_t now)
+{
+	struct work *next = work->next;
+	if (s->stopped || (work->mail != MAIL_ACCEPTED && work->accepted > 0)) {
+		/* Interrupted; or an older transaction is open there, and would
+		 * get this message. Only closing without a dot is safe. */
+		session_broken(s, now, "DATA accepted though MAIL was refused");
+		return;
+	}
+	if (work->accepted > 0) {
+		if (!out_data_body(s, work, now)) {
+			return;
+		}
+	} else {
+		work->lone_dot = true;
+		if (!out_lone_dot(s, work, now)) {
+			return;
+		}
+		if (s->options.lmtp) {
+			/* One reply or none may come: no more on this session. */
+			s->closing = true;
+			s->stray = true;
+		}
+	}
+	s->dirty = false;
+	work->step = STEP_DONE;
+	s->sending = next;
+}
+
+static void data_reply(struct envoi_session *s, struct work *work, const struct envoi_reply *reply,
+	int64_t now)
+{
+	if (reply->code / 100 == 3) {
+		go_ahead(s, work, now);
+		return;
+	}
+	if (work->accepted > 0 && work->mail == MAIL_ACCEPTED) {
+		work_note_reply(work, ENVOI_PHASE_DATA, reply);
+	}
+	settle_pending(s, work, ENVOI_PHASE_DATA, reply);
+	s->dirty = work->mail == MAIL_ACCEPTED;
+	work->step = STEP_DONE;
+	s->sending = work->next;
+}
+
+/* CHUNKING was offered and is not there: DATA from now on (RFC 3030 2). */
+static bool is_chunking_lie(const struct work *work, const struct envoi_reply *reply)
+{
+	bool unknown = reply->code == 500 || (reply->code >= 502 && reply->code <= 504);
+	return work->chunked && unknown && work->accepted > 0 && !work->redone;
+}
+
+static void end_reply(struct envoi_session *s, struct work *work, size_t recipient,
+	const struct envoi_reply *reply)
+{
+	if (work->lone_dot) {
+		return;
+	}
+	if (is_chunking_lie(work, reply)) {
+		s->chunking = false;
+		work->redo = true;
+		return;
+	}
+	bool positive = reply->code / 100 == 2;
+	if (work->accepted > 0 || positive) {
+		work_note_reply(work, ENVOI_PHASE_DOT, reply);
+	}
+	if (s->options.lmtp) {
+		settle_reply(s, work->transaction->recipients[recipient], ENVOI_PHASE_DOT, reply);
+	} else {
+		settle_pending(s, work, ENVOI_PHASE_DOT, reply);
+	}
+	if (!positive) {
+		return;
+	}
+	if (!work->transaction->accepted) {
+		work->transaction->accepted = true;
+		s->facts.accepted++;
+		if (s->window < ENVOI_LIMIT_WINDOW) {
+			s->window++;
+		}
+	}
+	if (work->next == s->sending && (s->sending == NULL || !s->sending->begun)) {
+		/* The last one written: nothing is open at the server. */
+		s->dirty = false;
+	}
+}
+
+static const char *const verb_names[] = {
+	[VERB_RSET] = "RSET",
+	[VERB_MAIL] = "MAIL",
+	[VERB_RCPT] = "RCPT",
+	[VERB_DATA] = "DATA",
+	[VERB_END] = "the end of data",
+};
+
+/* RFC 5321 4.3.2: 3yz belongs to DATA, and 2yz does not. */
+static bool fits(enum verb verb, int code)
+{
+	int digit = code / 100;
+	return verb == VERB_DATA ? digit != 2 : digit != 3;
+}
+
+/* What is not begun goes back: it can be done on another connection. */
+static void return_unbegun(struct envoi_session *s)
+{
+	struct work *work = s->works;
+	while (work != NULL) {
+		struct work *next = work->next;
+		if (!work->begun) {
+			settle_words(s, work, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL,
+				ENVOI_STATUS_TEMPORARY, true, "the server refused RSET");
+			work->step = STEP_DONE;
+			work_check_finished(s, work);
+		}
+		work = next;
+	}
+}
+
+void transaction_reply(struct envoi_session *s, const struct expected *e,
+	struct envoi_reply *reply, int64_t now)
+{
+	struct work *work = e->work;
+	if (!fits(e->verb, reply->code)) {
+		struct envoi_error err;
+		(void)envoi_error_set(&err, ENVOI_STATUS_PROTOCOL, "reply %d to %s", reply->code,
+			verb_names[e->verb]);
+		session_fault(s, &err, verb_phase(e->verb), reply);
+		session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+		return;
+	}
+	if (s->over && e->verb != VERB_END) {
+		return;
+	}
+	switch (e->verb) {
+	case VERB_MAIL:
+		mail_reply(s, work, reply);
+		break;
+	case VERB_RCPT:
+		rcpt_reply(s, work, e->recipient, reply);
+		break;
+	case VERB_DATA:
+		data_reply(s, work, reply, now);
+		break;
+	case VERB_END:
+		end_reply(s, work, e->recipient, reply);
+		break;
+	default:
+		if (reply->code / 100 != 2) {
+			s->closing = true;
+		}
+		break;
+	}
+	if (s->state == STATE_CLOSED) {
+		return;
+	}
+	if (reply->code == 421) {
+		session_over(s, verb_phase(e->verb), reply, now);
+	} else if (e->verb == VERB_RSET && s->closing) {
+		return_unbegun(s);
+	} else {
+		work_check_finished(s, work);
+	}
+	send_commands(s, now);
+}
+
+void early_refusal(struct envoi_session *s, struct envoi_reply *reply, int64_t now)
+{
+	struct expected e = expected_pop(s);
+	bool chunk = e.work->chunked && !s->options.lmtp;
+	end_reply(s, e.work, e.recipient, reply);
+	if (!chunk || e.work->transaction->size > ENVOI_LIMIT_DRAIN) {
+		/* The rest cannot be left out, and a dot would end a message that
+		 * is not whole. */
+		struct envoi_error err;
+		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY,
+			"the server refused the message before its end");
+		session_fault(s, &err, ENVOI_PHASE_DOT, reply);
+		session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+	}
+}

@@ -1,0 +1,163 @@
+/*
+ * Writing the commands of transactions: MAIL, RCPT..., DATA or BDAT, for one
+ * after the other (RFC 5321 3.3; RFC 2920 3.1; RFC 3030).
+ *
+ * With PIPELINING a command need not wait for the reply before it, but DATA
+ * must (its body is sent after 354), so behind a final dot go the commands of
+ * the next transaction. With CHUNKING whole messages follow each other.
+ */
+#include "protocol/session_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+
+bool envoi_session_can_submit(const struct envoi_session *s, uint64_t size)
+{
+	if (s->state != STATE_READY || s->closing) {
+		return false;
+	}
+	/* Without CHUNKING only one waits behind the one whose reply is due. */
+	size_t window = s->chunking && s->pipelining ? s->window : 2;
+	return s->work_count < window
+		&& (s->work_count == 0 || s->work_bytes + size <= ENVOI_LIMIT_WINDOW_BYTES);
+}
+
+int envoi_session_submit(struct envoi_session *s, struct envoi_transaction *transaction,
+	struct envoi_error *err)
+{
+	struct work *work = calloc(1, sizeof(*work));
+	if (work == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	work->transaction = transaction;
+	work->end_offset = OFFSET_NONE;
+	*s->works_tail = work;
+	s->works_tail = &work->next;
+	s->work_count++;
+	s->work_bytes += transaction->size;
+	if (s->sending == NULL) {
+		s->sending = work;
+	}
+	return 0;
+}
+
+static bool uses(const struct envoi_session *s, uint32_t extension)
+{
+	return (s->facts.capabilities.extensions & ~s->options.without & extension) != 0;
+}
+
+static bool write_mail(struct envoi_session *s, struct work *work, int64_t now)
+{
+	const struct envoi_transaction *t = work->transaction;
+	char size[32] = "";
+	if (uses(s, ENVOI_EXT_SIZE)) {
+		(void)snprintf(size, sizeof(size), " SIZE=%ju", (uintmax_t)t->size);
+	}
+	bool eight_bit = t->eight_bit && uses(s, ENVOI_EXT_8BITMIME);
+	work->step = STEP_RCPT;
+	return out_command(s, now, VERB_MAIL, work, 0, "MAIL FROM:<%s>%s%s", t->sender, size,
+		eight_bit ? " BODY=8BITMIME" : "");
+}
+
+/* All its commands are written: on with the next. */
+static void written(struct envoi_session *s, struct work *work)
+{
+	work->step = STEP_DONE;
+	s->sending = work->next;
+	work_check_finished(s, work);
+}
+
+static bool write_data(struct envoi_session *s, struct work *work, int64_t now)
+{
+	const struct envoi_transaction *t = work->transaction;
+	bool known = work->outstanding == 0;
+	/* LMTP counts its final replies by the recipients accepted. */
+	bool must_know = t->all_or_nothing || (s->chunking && s->options.lmtp);
+	if (!known && must_know) {
+		return false;
+	}
+	if (known && (work->accepted == 0 || (t->all_or_nothing && work->refused > 0))) {
+		s->dirty = work->mail == MAIL_ACCEPTED;
+		written(s, work);
+		return true;
+	}
+	if (!s->chunking) {
+		work->step = STEP_GO;
+		return out_command(s, now, VERB_DATA, work, 0, "DATA");
+	}
+	/* Refused, it would leave a transaction open at the server. */
+	s->dirty = true;
+	if (!out_bdat(s, work, now)) {
+		return false;
+	}
+	written(s, work);
+	return true;
+}
+
+/* Writes one command of the transaction; false when it has to wait. */
+static bool write_next(struct envoi_session *s, struct work *work, int64_t now)
+{
+	switch (work->step) {
+	case STEP_MAIL:
+		if (s->dirty) {
+			s->dirty = false;
+			/* In the window of BDAT the fate of those before is open and
+			 * RSET goes along; else its reply is waited for. */
+			s->sync = s->expected_count == 0;
+			return out_command(s, now, VERB_RSET, work, 0, "RSET");
+		}
+		return write_mail(s, work, now);
+	case STEP_RCPT:
+		if (work->mail == MAIL_REFUSED) {
+			written(s, work);
+			return true;
+		}
+		if (!out_command(s, now, VERB_RCPT, work, work->next_rcpt, "RCPT TO:<%s>",
+			    work->transaction->recipients[work->next_rcpt]->address)) {
+			return false;
+		}
+		work->next_rcpt++;
+		if (work->next_rcpt == work->transaction->count) {
+			work->step = STEP_DATA;
+		}
+		return true;
+	case STEP_DATA:
+		return write_data(s, work, now);
+	default:
+		return false;
+	}
+}
+
+static bool may_write(struct envoi_session *s)
+{
+	if (s->sync && s->expected_count == 0) {
+		s->sync = false;
+	}
+	bool turn = s->pipelining ? !s->sync : s->expected_count == 0;
+	return s->state == STATE_READY && s->sending != NULL && !s->stopped && turn
+		&& s->expected_count < ENVOI_LIMIT_OUTSTANDING
+		&& s->control.len < ENVOI_LIMIT_CONTROL
+		/* Without PIPELINING the body is written before the next command. */
+		&& (s->pipelining || s->segment_count == 0);
+}
+
+/* Time for QUIT: all is answered, and nothing more is to come. */
+static bool is_done(const struct envoi_session *s)
+{
+	if (s->expected_count > 0 || s->segment_count > 0) {
+		return false;
+	}
+	return s->stopped || (s->closing && s->works == NULL);
+}
+
+void send_commands(struct envoi_session *s, int64_t now)
+{
+	while (may_write(s) && write_next(s, s->sending, now)) {
+	}
+	if (s->state == STATE_READY && is_done(s)) {
+		session_quit(s, now);
+	}
+}
