@@ -1,0 +1,421 @@
+/*
+ * The pump of one connection; see the header. One write a turn: everything
+ * the session has to say, bodies included, is gathered into one block first.
+ */
+#include "net/link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <envoi/message.h>
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "net/stream.h"
+
+/* A control line must fit whole behind what is already gathered. */
+#define ROOM_FOR_CONTROL ENVOI_LIMIT_COMMAND
+
+struct envoi_link {
+	struct envoi_link_options options;
+	struct envoi_session *session;
+	struct envoi_stream *stream;
+	/** Gathered and not yet written: out[out_start..out_end). */
+	char *out;
+	size_t out_start, out_end;
+	/** The body being sent, and its transaction. */
+	struct envoi_body *body;
+	const struct envoi_transaction *unreadable;
+	uint64_t body_octets;
+	bool handshaking;
+	bool readable, writable;
+	/** Writing failed: what can still be read is read, then it is over. */
+	bool broken;
+	bool reset;
+	/** Unfinished line of the server, for the trace. */
+	struct envoi_buffer line;
+};
+
+static void trace(const struct envoi_link *link, char mark, const char *text, size_t n)
+{
+	if (link->options.trace.line != NULL) {
+		link->options.trace.line(link->options.trace.context, mark, text, n);
+	}
+}
+
+static void trace_text(const struct envoi_link *link, char mark, const char *text)
+{
+	trace(link, mark, text, strlen(text));
+}
+
+struct envoi_link *envoi_link_new(int fd, const struct envoi_link_options *options, int64_t now,
+	struct envoi_error *err)
+{
+	struct envoi_link *link = calloc(1, sizeof(*link));
+	if (link == NULL) {
+		close(fd);
+		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+		return NULL;
+	}
+	link->options = *options;
+	link->readable = link->writable = true;
+	envoi_buffer_init(&link->line, ENVOI_LIMIT_REPLY_LINE);
+	link->stream = envoi_stream_new(fd);
+	if (link->stream == NULL) {
+		close(fd);
+	} else {
+		link->out = malloc(ENVOI_LIMIT_BLOCK);
+		link->session = envoi_session_new(&options->session, now, err);
+	}
+	if (link->stream == NULL || link->out == NULL || link->session == NULL) {
+		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+		envoi_link_free(link);
+		return NULL;
+	}
+	return link;
+}
+
+void envoi_link_free(struct envoi_link *link)
+{
+	if (link == NULL) {
+		return;
+	}
+	envoi_body_close(link->body);
+	envoi_session_free(link->session);
+	if (link->stream != NULL) {
+		envoi_stream_shutdown(link->stream);
+	}
+	envoi_stream_free(link->stream);
+	envoi_buffer_finish(&link->line);
+	free(link->out);
+	free(link);
+}
+
+struct envoi_session *envoi_link_session(struct envoi_link *link)
+{
+	return link->session;
+}
+
+const struct envoi_tls_facts *envoi_link_tls(const struct envoi_link *link)
+{
+	return envoi_stream_tls(link->stream);
+}
+
+const struct envoi_transaction *envoi_link_unreadable(const struct envoi_link *link)
+{
+	return link->unreadable;
+}
+
+int64_t envoi_link_deadline(const struct envoi_link *link)
+{
+	return envoi_session_deadline(link->session);
+}
+
+void envoi_link_poll(const struct envoi_link *link, struct pollfd *fd)
+{
+	bool want_write = link->out_start < link->out_end && !link->broken;
+	fd->fd = envoi_stream_fd(link->stream);
+	fd->events = envoi_stream_events(link->stream, true, want_write);
+	fd->revents = 0;
+}
+
+void envoi_link_ready(struct envoi_link *link, short revents)
+{
+	/* Under TLS either direction may wait for the other: try both. */
+	if (revents != 0) {
+		link->readable = true;
+		link->writable = true;
+	}
+}
+
+/* -- the handshake ------------------------------------------------------- */
+
+static void give_up(struct envoi_link *link, const struct envoi_error *err,
+	enum envoi_phase phase, int64_t now)
+{
+	trace_text(link, '!', err->text);
+	envoi_session_abort(link->session, err, phase, false, now);
+}
+
+static void start_tls(struct envoi_link *link, int64_t now)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_tls *tls = link->options.tls(link->options.tls_context, &err);
+	if (tls == NULL
+		|| envoi_stream_start_tls(link->stream, tls, link->options.host, &err) != 0) {
+		give_up(link, &err, ENVOI_PHASE_TLS, now);
+		return;
+	}
+	link->handshaking = true;
+}
+
+static void trace_tls(const struct envoi_link *link)
+{
+	const struct envoi_tls_facts *facts = envoi_stream_tls(link->stream);
+	if (link->options.trace.line == NULL || facts == NULL) {
+		return;
+	}
+	char text[800];
+	(void)snprintf(text, sizeof(text), "%s, %s, %s%s", facts->version, facts->cipher,
+		facts->verified ? "certificate verified" : "certificate NOT verified",
+		facts->resumed ? ", session resumed" : "");
+	trace_text(link, facts->verified ? '=' : '!', text);
+	if (facts->subject[0] != '\0') {
+		(void)snprintf(text, sizeof(text), "certificate of %s by %s, until %s, key %s",
+			facts->subject, facts->issuer, facts->not_after, facts->pin);
+		trace_text(link, '=', text);
+	}
+}
+
+/* True when it went on; false when it has to wait. */
+static bool shake_hands(struct envoi_link *link, int64_t now)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	switch (envoi_stream_handshake(link->stream, &err)) {
+	case ENVOI_IO_AGAIN:
+		return false;
+	case ENVOI_IO_OK:
+		link->handshaking = false;
+		link->readable = true;
+		trace_tls(link);
+		envoi_session_tls_established(link->session, now);
+		return true;
+	default:
+		link->handshaking = false;
+		give_up(link, &err, ENVOI_PHASE_TLS, now);
+		return true;
+	}
+}
+
+/* -- writing ------------------------------------------------------------- */
+
+static void trace_control(const struct envoi_link *link, const struct envoi_segment *segment)
+{
+	if (segment->secret) {
+		trace_text(link, '>', "[hidden]");
+		return;
+	}
+	trace(link, '>', segment->data, segment->length - 2);
+}
+
+/* 1234567 as 1,234,567: people read it. */
+static void group_digits(uint64_t value, char *out, size_t n)
+{
+	char digits[24];
+	int length = snprintf(digits, sizeof(digits), "%ju", (uintmax_t)value);
+	size_t at = 0;
+	for (int i = 0; i < length && at + 2 < n; i++) {
+		if (i > 0 && (length - i) % 3 == 0) {
+			out[at++] = ',';
+		}
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+}
+
+static void trace_data(const struct envoi_link *link, const char *data, size_t n)
+{
+	while (n > 0) {
+		const char *lf = memchr(data, '\n', n);
+		size_t line = lf != NULL ? (size_t)(lf - data) + 1 : n;
+		size_t shown = lf == NULL ? line : line > 1 && lf[-1] == '\r' ? line - 2 : line - 1;
+		trace(link, '>', data, shown);
+		data += line;
+		n -= line;
+	}
+}
+
+/* Puts the next piece of the body into the block. False: it cannot be read,
+ * and the session is over. */
+static bool gather_body(struct envoi_link *link, const struct envoi_segment *segment, int64_t now)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	const struct envoi_message *message = segment->transaction->user;
+	if (link->body == NULL) {
+		link->body_octets = 0;
+		if (envoi_body_open(message, segment->stuff, &link->body, &err) != 0) {
+			goto unreadable;
+		}
+	}
+	size_t n = 0;
+	bool last = false;
+	char *to = link->out + link->out_end;
+	if (envoi_body_read(link->body, to, ENVOI_LIMIT_BLOCK - link->out_end, &n, &last, &err)
+		!= 0) {
+		goto unreadable;
+	}
+	if (link->options.trace.line != NULL && link->options.trace.data) {
+		trace_data(link, to, n);
+	}
+	link->out_end += n;
+	link->body_octets += n;
+	if (last) {
+		envoi_body_close(link->body);
+		link->body = NULL;
+		if (link->options.trace.line != NULL && !link->options.trace.data) {
+			char count[32], text[64];
+			group_digits(link->body_octets, count, sizeof(count));
+			(void)snprintf(text, sizeof(text), "[%s octets of message]", count);
+			trace_text(link, '>', text);
+		}
+	}
+	envoi_session_take(link->session, n, last);
+	return true;
+unreadable:
+	link->unreadable = segment->transaction;
+	give_up(link, &err, ENVOI_PHASE_INPUT, now);
+	return false;
+}
+
+static void gather(struct envoi_link *link, int64_t now)
+{
+	if (link->out_start == link->out_end) {
+		link->out_start = link->out_end = 0;
+	}
+	struct envoi_segment segment;
+	while (ENVOI_LIMIT_BLOCK - link->out_end >= ROOM_FOR_CONTROL
+		&& envoi_session_next_segment(link->session, &segment, now)) {
+		if (segment.kind == ENVOI_SEGMENT_BODY) {
+			if (!gather_body(link, &segment, now)) {
+				return;
+			}
+			continue;
+		}
+		memcpy(link->out + link->out_end, segment.data, segment.length);
+		link->out_end += segment.length;
+		trace_control(link, &segment);
+		envoi_session_take(link->session, segment.length, true);
+	}
+}
+
+/* True when something was written. */
+static bool write_some(struct envoi_link *link, int64_t now)
+{
+	gather(link, now);
+	if (link->out_start == link->out_end || !link->writable || link->broken) {
+		return false;
+	}
+	size_t n = 0;
+	struct envoi_error err;
+	switch (envoi_stream_write(link->stream, link->out + link->out_start,
+		link->out_end - link->out_start, &n, &err)) {
+	case ENVOI_IO_OK:
+		link->out_start += n;
+		envoi_session_sent(link->session, n, now);
+		return true;
+	case ENVOI_IO_AGAIN:
+		link->writable = false;
+		return false;
+	default:
+		/* The server's last words may still be there to read. */
+		link->broken = true;
+		link->reset = true;
+		link->readable = true;
+		return true;
+	}
+}
+
+/* -- reading ------------------------------------------------------------- */
+
+static void trace_received(struct envoi_link *link, const char *data, size_t n)
+{
+	while (n > 0) {
+		const char *lf = memchr(data, '\n', n);
+		size_t part = lf != NULL ? (size_t)(lf - data) + 1 : n;
+		if (envoi_buffer_append(&link->line, data, part) != 0) {
+			envoi_buffer_clear(&link->line);
+		}
+		if (lf != NULL) {
+			struct envoi_span line = envoi_buffer_span(&link->line);
+			while (line.len > 0
+				&& (line.data[line.len - 1] == '\n'
+					|| line.data[line.len - 1] == '\r')) {
+				line.len--;
+			}
+			trace(link, '<', line.data, line.len);
+			envoi_buffer_clear(&link->line);
+		}
+		data += part;
+		n -= part;
+	}
+}
+
+/* The end of what the server said; what was cut off is shown as well. */
+static void end_of_input(struct envoi_link *link, bool reset, int64_t now)
+{
+	if (link->line.len > 0 && link->options.trace.line != NULL) {
+		struct envoi_span line = envoi_buffer_span(&link->line);
+		trace(link, '<', line.data, line.len);
+		envoi_buffer_clear(&link->line);
+	}
+	trace_text(link, '!', reset ? "connection reset" : "connection closed by the server");
+	envoi_session_eof(link->session, reset, now);
+}
+
+/* True when something was read, or the end was. */
+static bool read_some(struct envoi_link *link, int64_t now)
+{
+	char bytes[16384];
+	size_t n = 0;
+	struct envoi_error err;
+	if (!link->readable && !envoi_stream_has_pending(link->stream)) {
+		return false;
+	}
+	switch (envoi_stream_read(link->stream, bytes, sizeof(bytes), &n, &err)) {
+	case ENVOI_IO_OK:
+		if (link->options.trace.line != NULL) {
+			trace_received(link, bytes, n);
+		}
+		envoi_session_receive(link->session, bytes, n, now);
+		return true;
+	case ENVOI_IO_AGAIN:
+		link->readable = false;
+		if (link->broken) {
+			end_of_input(link, link->reset, now);
+			return true;
+		}
+		return false;
+	case ENVOI_IO_EOF:
+		end_of_input(link, link->reset, now);
+		return true;
+	default:
+		end_of_input(link, true, now);
+		return true;
+	}
+}
+
+enum envoi_event envoi_link_step(struct envoi_link *link, int64_t now,
+	struct envoi_transaction **ret_transaction)
+{
+	for (;;) {
+		enum envoi_event event =
+			envoi_session_next_event(link->session, ret_transaction);
+		if (event == ENVOI_EVENT_START_TLS) {
+			start_tls(link, now);
+			continue;
+		}
+		if (event != ENVOI_EVENT_NONE) {
+			return event;
+		}
+		if (link->handshaking) {
+			if (!shake_hands(link, now)) {
+				if (now < envoi_session_deadline(link->session)) {
+					return ENVOI_EVENT_NONE;
+				}
+				envoi_session_tick(link->session, now);
+			}
+			continue;
+		}
+		bool wrote = write_some(link, now);
+		bool read = read_some(link, now);
+		if (!wrote && !read) {
+			if (now < envoi_session_deadline(link->session)) {
+				return ENVOI_EVENT_NONE;
+			}
+			trace_text(link, '!', "timeout");
+			envoi_session_tick(link->session, now);
+		}
+	}
+}
