@@ -1,0 +1,123 @@
+/*
+ * Sending messages: from inputs and an envelope to an outcome for every
+ * recipient, over as few connections as it can.
+ *
+ * Servers are tried in order; a session that ends before its time is followed
+ * by another one for what is not yet accepted, as long as progress is made.
+ * Nothing is sent twice whose reply is open.
+ */
+#ifndef ENVOI_SUBMIT_H
+#define ENVOI_SUBMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <envoi/error.h>
+#include <envoi/server.h>
+#include <envoi/session.h>
+#include <envoi/tls.h>
+
+/** One message at its end. All pointers are valid during the call only. */
+struct envoi_message_report {
+	/** From 0, in the order of the inputs. */
+	size_t index;
+	/** "bill.eml", "-", "series.mbox:3". */
+	const char *source;
+	/** Index of the last session that tried it, -1: none did. */
+	long session;
+	const char *sender;
+	/** "" when it has none, or was not read. */
+	const char *message_id;
+	/** As on the wire, before dot-stuffing; 0 when it was not read. */
+	uint64_t bytes;
+	/** The reply that ended its last transaction; code 0: none. */
+	struct envoi_reply reply;
+	enum envoi_phase phase;
+	const struct envoi_recipient *recipients;
+	size_t count;
+};
+
+/** One session at its end, or a server that could not be reached. */
+struct envoi_session_report {
+	size_t index;
+	/** As the user named it. */
+	const char *server;
+	/** The address connected to, "" when there was no connection. */
+	const char *address;
+	/** 0 for a unix socket. */
+	unsigned short port;
+	/** NULL without TLS. */
+	const struct envoi_tls_facts *tls;
+	/** What the session knows; took_us[ENVOI_PHASE_CONNECT] and _TOTAL are
+	 * filled in as well. */
+	const struct envoi_session_facts *facts;
+};
+
+/** "delivered", ..., or "partial" when recipients differ. */
+const char *envoi_message_outcome(const struct envoi_message_report *report);
+
+/** Who is told while it runs. Any member may be NULL. */
+struct envoi_observer {
+	void *context;
+	/** A transcript line, see envoi(1): mark is one of "=<>!", text raw
+	 * octets without line end. */
+	void (*trace)(void *context, char mark, const char *text, size_t n);
+	/** Message data goes to the transcript, too. */
+	bool trace_data;
+	/** A warning or error for people, without "envoi: ". */
+	void (*warn)(void *context, const struct envoi_error *err);
+	/** In the order of index, as soon as that can be told. */
+	void (*message)(void *context, const struct envoi_message_report *report);
+	/** When it ended. */
+	void (*session)(void *context, const struct envoi_session_report *report);
+	/** Messages settled so far, often. */
+	void (*progress)(void *context, size_t settled, uint64_t octets);
+};
+
+struct envoi_request {
+	/** Tried in order. At least one. */
+	const struct envoi_server *servers;
+	size_t server_count;
+	/** Paths, "-" is stdin. None, and no recipients: connects, greets and
+	 * says QUIT only (a probe). */
+	const char *const *sources;
+	size_t source_count;
+	bool mbox;
+	/** As made by envoi_address_parse(). */
+	const char *sender;
+	/** The same, each once (envoi_request_deduplicate()). */
+	const char **recipients;
+	size_t recipient_count;
+	bool all_or_nothing;
+	/** lmtp and tls are taken from each server; helo NULL: the host's name
+	 * if it has a dot, else the address literal of the socket. A tls policy
+	 * other than the server's: see tls_forced. */
+	struct envoi_session_options session;
+	/** session.tls counts instead of what the servers' URLs say. */
+	bool tls_forced;
+	struct envoi_tls_options tls;
+	/** AF_UNSPEC, AF_INET, AF_INET6. */
+	int family;
+	/** Local address, or NULL. */
+	const char *source_address;
+	/** Connections at once, 1 or more. */
+	unsigned sessions;
+	/** Readable when the run shall be stopped (a signal), -1: never. */
+	int stop_fd;
+	struct envoi_observer observer;
+};
+
+/** Drops recipients that are the same mailbox as an earlier one; keeps the
+ * order. -1: no memory. */
+int envoi_request_deduplicate(struct envoi_request *request);
+
+/**
+ * Does it. Returns the status of the run, the worst of all recipients'
+ * (envoi_status_worse()); of a probe, that of the session. Errors that are
+ * told nowhere else, and all that concern the run as a whole, went to
+ * observer.warn.
+ */
+enum envoi_status envoi_submit(const struct envoi_request *request);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * What is to be sent and how far it is: messages, their recipients, and the
+ * transactions they go in. Knows sessions only as machines: no connection, no
+ * waiting.
+ *
+ * Each recipient of each message is waiting, in a transaction, or settled.
+ * Messages are read and examined only when they are about to be sent, reported
+ * in order, and forgotten then.
+ */
+#ifndef ENVOI_SUBMIT_JOB_H
+#define ENVOI_SUBMIT_JOB_H
+
+#include <envoi/submit.h>
+
+struct envoi_job;
+
+/** Opens all sources (stdin is read now). Sources that cannot be opened are
+ * messages that are settled at once. NULL: no memory. request outlives it. */
+struct envoi_job *envoi_job_new(const struct envoi_request *request, struct envoi_error *err);
+
+/** Accepts NULL. */
+void envoi_job_free(struct envoi_job *job);
+
+/** Is there a message to be sent now? Reads and examines the next one. */
+bool envoi_job_has_waiting(struct envoi_job *job);
+
+/**
+ * Submits what waits, as much as the session's window and limits allow.
+ * mails: transactions begun on it so far, counted up here (LIMITS MAILMAX).
+ * Returns false when the session is to be closed: it may take no more.
+ */
+bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session, size_t session_index,
+	size_t *mails);
+
+/**
+ * Takes a finished transaction back. again: what the lost connection left
+ * open may wait for another one. Returns how many recipients are settled by
+ * it for good.
+ */
+size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *transaction,
+	bool again);
+
+/** No session can be had any more: all that waits is settled by this fault
+ * (reply: the server's, or NULL), or as its last transaction left it. */
+void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
+	enum envoi_phase phase, const struct envoi_reply *reply);
+
+/** The worst status of all recipients so far. */
+enum envoi_status envoi_job_status(const struct envoi_job *job);
+
+#endif

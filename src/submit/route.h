@@ -1,0 +1,49 @@
+/*
+ * Where to connect next: the servers in the user's order, the addresses of
+ * each, and which of them failed. Remembers the worst fault for those who are
+ * left when nothing is.
+ */
+#ifndef ENVOI_SUBMIT_ROUTE_H
+#define ENVOI_SUBMIT_ROUTE_H
+
+#include <envoi/session.h>
+#include <envoi/submit.h>
+
+#include "net/resolve.h"
+
+struct envoi_route {
+	const struct envoi_request *request;
+	/** The server being used, and its addresses. */
+	size_t server;
+	struct envoi_endpoint *endpoints;
+	bool *dead;
+	size_t count;
+	/** Local address of --source; length 0: none. */
+	struct envoi_endpoint source;
+	/** The worst so far; status OK: none. */
+	struct envoi_error fault;
+	enum envoi_phase fault_phase;
+	struct envoi_reply fault_reply;
+};
+
+/** USAGE: the request's source address is none. */
+int envoi_route_init(struct envoi_route *route, const struct envoi_request *request,
+	struct envoi_error *err);
+
+void envoi_route_finish(struct envoi_route *route);
+
+/** The server with an address worth trying, resolved; NULL when there is none
+ * left. Tells on_fault about servers that cannot be resolved. */
+const struct envoi_server *envoi_route_next(struct envoi_route *route,
+	void (*on_fault)(void *context, const struct envoi_server *server,
+		const struct envoi_error *err),
+	void *context);
+
+/** An address did not work, with this fault. */
+void envoi_route_fail(struct envoi_route *route, size_t endpoint);
+
+/** Keeps a fault if it is worse than the one kept. reply may be NULL. */
+void envoi_route_fault(struct envoi_route *route, const struct envoi_error *err,
+	enum envoi_phase phase, const struct envoi_reply *reply);
+
+#endif
