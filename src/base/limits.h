@@ -42,6 +42,8 @@
 #define ENVOI_LIMIT_HOST_ADDRESSES 32
 /* Times one message is begun anew after lost connections. */
 #define ENVOI_LIMIT_ATTEMPTS 2
+/* TLS sessions kept for resumption: tickets are up to some kB each. */
+#define ENVOI_LIMIT_TLS_SESSIONS 32
 /* Connections at once (--sessions). */
 #define ENVOI_LIMIT_SESSIONS 1000
 

@@ -6,6 +6,9 @@
 #ifndef ENVOI_NET_RESOLVE_H
 #define ENVOI_NET_RESOLVE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <netinet/in.h>
@@ -32,6 +35,11 @@ struct envoi_endpoint {
  */
 int envoi_resolve(const struct envoi_server *server, int family,
 	struct envoi_endpoint **ret_list, size_t *ret_count, struct envoi_error *err);
+
+/** Is text an IP address ("192.0.2.1", "2001:db8::1", "fe80::1%eth0")? Then it
+ * is filled in. Never asks a resolver. */
+bool envoi_resolve_literal(const char *text, unsigned short port,
+	struct envoi_endpoint *ret_endpoint);
 
 /** A literal local address for --source; USAGE when it is none. */
 int envoi_resolve_source(const char *text, struct envoi_endpoint *ret_endpoint,

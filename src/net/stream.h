@@ -9,6 +9,9 @@
 #ifndef ENVOI_NET_STREAM_H
 #define ENVOI_NET_STREAM_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <envoi/error.h>
 #include <envoi/tls.h>
 
@@ -26,7 +29,8 @@ enum envoi_io {
 	ENVOI_IO_ERROR,
 };
 
-/** Takes over a connected descriptor. NULL: no memory (fd stays the caller's). */
+/** Takes over a connected descriptor and makes it non-blocking. NULL: no
+ * memory (fd stays the caller's). */
 struct envoi_stream *envoi_stream_new(int fd);
 
 /** Two descriptors (a pipe pair, stdin and stdout); plain only. */
@@ -35,10 +39,15 @@ struct envoi_stream *envoi_stream_new_pair(int fd_in, int fd_out);
 /** Closes (TLS: sends close_notify if that needs no waiting). Accepts NULL. */
 void envoi_stream_free(struct envoi_stream *stream);
 
+/** The descriptor to poll; of a pair the one to read from. */
 int envoi_stream_fd(const struct envoi_stream *stream);
 
-/** poll(2) events to wait for to read; with want_write also to write. Knows
- * what TLS waits for. */
+/** The same; of a pair the one to write to (poll it for POLLOUT only). */
+int envoi_stream_fd_out(const struct envoi_stream *stream);
+
+/** poll(2) events to wait for, to read, to write or both. Knows what TLS
+ * waits for: either may be POLLIN or POLLOUT, so on any event try again what
+ * was to be done. During a handshake: what that waits for. */
 short envoi_stream_events(const struct envoi_stream *stream, bool want_read, bool want_write);
 
 /** Octets that can be read without polling (held by TLS)? */
@@ -49,7 +58,7 @@ enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n
 	struct envoi_error *err);
 
 /** At most n octets; *ret_n > 0 with OK. After AGAIN under TLS the next call
- * must begin with the same octets (they may have moved). */
+ * must begin with the same octets, and not have fewer (they may have moved). */
 enum envoi_io envoi_stream_write(struct envoi_stream *stream, const void *bytes, size_t n,
 	size_t *ret_n, struct envoi_error *err);
 

@@ -17,9 +17,10 @@
 struct envoi_tls;
 
 /**
- * A client context. options' strings are used only during the call, but for
- * name, which outlives it. CONFIG, naming file and reason: CA, certificate or
- * key missing, unreadable, not matching each other.
+ * A client context. options and its strings are used only during the call.
+ * CONFIG, naming file and reason: CA, certificate or key missing, unreadable,
+ * encrypted (nobody is asked for a password), not matching each other.
+ * The system's trust store is not looked at before a certificate is at hand.
  */
 struct envoi_tls *envoi_tls_new_client(const struct envoi_tls_options *options,
 	struct envoi_error *err);

@@ -1,0 +1,160 @@
+/*
+ * What the files of TLS share among themselves: the context (struct
+ * envoi_tls) and one connection under it (struct envoi_tls_link). Nobody
+ * outside src/net/tls*.c and stream.c includes this.
+ */
+#ifndef ENVOI_NET_TLS_INTERNAL_H
+#define ENVOI_NET_TLS_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sys/socket.h>
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/limits.h"
+#include "net/stream.h"
+#include "net/tls.h"
+
+/** Whom a session may be resumed with: the name checked and the peer. */
+struct envoi_tls_peer {
+	char name[ENVOI_LIMIT_HOST + 1];
+	struct sockaddr_storage address;
+	socklen_t length;
+};
+
+struct envoi_tls_cached {
+	struct envoi_tls_peer peer;
+	SSL_SESSION *session;
+	/** Counts up; the smallest is the oldest. */
+	unsigned long serial;
+};
+
+struct envoi_tls {
+	SSL_CTX *ctx;
+	/** Of our own BIO; not changed once made. */
+	BIO_METHOD *bio;
+	bool server;
+	bool insecure;
+	/** --tls-name; owned; NULL: the host's. */
+	char *name;
+	unsigned char (*pins)[32];
+	size_t pin_count;
+	/** The system's trust store is not looked at yet. */
+	bool trust_pending;
+	struct envoi_tls_cached cache[ENVOI_LIMIT_TLS_SESSIONS];
+	unsigned long serial;
+};
+
+/** One connection under TLS. The descriptor is the stream's. */
+struct envoi_tls_link {
+	struct envoi_tls *tls;
+	SSL *ssl;
+	int fd;
+	/** The name checked, for words; "" when none. */
+	struct envoi_tls_peer peer;
+	/** The BIO saw: end of file; the errno of a failed call. */
+	bool bio_eof;
+	int bio_sys;
+	/** First octets of the peer, to tell what it speaks if not TLS. */
+	unsigned char first[8];
+	size_t first_length;
+	/** What handshake, read and write wait for. */
+	short read_wants;
+	short write_wants;
+	bool established;
+	/** Nothing more may be read; written. */
+	bool read_closed;
+	bool truncated;
+	bool broken;
+	/** Why the certificate was refused: X509_V_ERR_..., in whose. */
+	int verify_error;
+	int verify_depth;
+	X509 *verify_certificate;
+	bool pin_mismatch;
+	struct envoi_tls_facts facts;
+};
+
+/* tls.c */
+
+/** The settings common to both sides. NULL with err: no memory. */
+struct envoi_tls *envoi_tls_new(bool server, int minimum, struct envoi_error *err);
+
+/** Certificate chain and key from PEM files (key NULL: the same file). */
+int envoi_tls_load_certificate(struct envoi_tls *tls, const char *certificate, const char *key,
+	struct envoi_error *err);
+
+/** Can the file be opened for reading? CONFIG, naming what and path. */
+int envoi_tls_check_file(const char *what, const char *path, struct envoi_error *err);
+
+/* tls_bio.c */
+
+/** The method of a BIO that sends with MSG_NOSIGNAL; NULL: no memory. */
+BIO_METHOD *envoi_tls_bio_method(void);
+
+/** A BIO over the link's descriptor. NULL: no memory. */
+BIO *envoi_tls_bio_new(struct envoi_tls_link *link);
+
+/* tls_trust.c */
+
+/** Makes ca (file or hashed directory) the trust store. CONFIG. */
+int envoi_tls_trust_load(struct envoi_tls *tls, const char *ca, struct envoi_error *err);
+
+/** Points the store at the system's; once, when a certificate is at hand. */
+void envoi_tls_trust_system(struct envoi_tls *tls);
+
+/* tls_verify.c */
+
+/** Sets what is checked of the peer's certificate on a new link. */
+int envoi_tls_verify_begin(struct envoi_tls_link *link);
+
+/** Installs the check in a client context. */
+void envoi_tls_verify_install(struct envoi_tls *tls);
+
+/** The SHA-256 of a certificate (DER) and of its public key. 0 or -1. */
+int envoi_tls_digest_certificate(X509 *certificate, unsigned char ret_digest[32]);
+int envoi_tls_digest_key(X509 *certificate, unsigned char ret_digest[32]);
+
+/** "sha256:" and 64 digits with a NUL: 72 octets. */
+void envoi_tls_pin_format(const unsigned char digest[32], char out[72]);
+
+/* tls_explain.c */
+
+/** Words for why link's certificate was refused. REFUSED. */
+void envoi_tls_explain_certificate(const struct envoi_tls_link *link, struct envoi_error *err);
+
+/** Words for the first error on OpenSSL's stack, which is emptied. */
+void envoi_tls_explain(const struct envoi_tls_link *link, struct envoi_error *err);
+
+/** "2027-01-31", or with the time "2027-01-31T12:00:00Z"; "?" if malformed. */
+void envoi_tls_format_time(const ASN1_TIME *time, bool with_clock, char *out, size_t n);
+
+/** A distinguished name in one line of printable ASCII. */
+void envoi_tls_format_name(const X509_NAME *name, char *out, size_t n);
+
+/* tls_cache.c */
+
+/** Installs the cache in a client context. */
+void envoi_tls_cache_install(struct envoi_tls *tls);
+
+/** Offers a session kept for the link's peer, if there is one. */
+void envoi_tls_cache_offer(struct envoi_tls_link *link);
+
+void envoi_tls_cache_finish(struct envoi_tls *tls);
+
+/* tls_link.c: the calls of stream.h for a stream under TLS. */
+
+struct envoi_tls_link *envoi_tls_link_new(struct envoi_tls *tls, int fd, const char *host,
+	struct envoi_error *err);
+void envoi_tls_link_free(struct envoi_tls_link *link);
+enum envoi_io envoi_tls_link_handshake(struct envoi_tls_link *link, struct envoi_error *err);
+enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t n, size_t *ret_n,
+	struct envoi_error *err);
+enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *bytes, size_t n,
+	size_t *ret_n, struct envoi_error *err);
+void envoi_tls_link_shutdown(struct envoi_tls_link *link);
+
+#endif
