@@ -11,14 +11,18 @@
 
 /**
  * Reads one address as a person or script writes it, n octets long:
- * "a@b", "<a@b>", "Name <a@b>", quoted local parts, domain literals, a source
- * route (dropped). *ret_mailbox is a heap string as it goes between < and >:
- * canonically quoted, the local part's case kept. "" and "<>" give "" when
+ * "a@b", "<a@b>", "Name <a@b>", quoted local parts, address literals, comments
+ * and a source route (both dropped). *ret_mailbox is a heap string as it goes
+ * between < and >: quoted where it has to be and nowhere else, the case kept.
+ * A local part of atext with dots at its ends or two in a row, which the
+ * grammar forbids and some servers have, is taken and quoted. Labels of a
+ * domain are letters, digits, "-" and "_". "" and "<>" give "" when
  * allow_null. The domain may be missing for "postmaster" only.
  *
- * USAGE, naming the address and the reason: CR, LF, NUL or another control
- * byte anywhere; not one mailbox; not ASCII; over ENVOI_LIMIT_ADDRESS or the
- * domain over 255 octets.
+ * USAGE, naming the address (escaped, cut) and the reason: CR, LF, NUL or
+ * another control byte anywhere; no mailbox or several; not ASCII; over
+ * ENVOI_LIMIT_ADDRESS (512), the domain over 255 octets, a label over 63.
+ * SYSTEM: no memory.
  */
 int envoi_address_parse(const char *text, size_t n, bool allow_null, char **ret_mailbox,
 	struct envoi_error *err);

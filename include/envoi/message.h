@@ -6,9 +6,24 @@
  * A body is one reading of a message in the form it has on the wire. (RFC
  * 5321 2.3.8, 4.5.2; RFC 3030.)
  *
- * On the wire: LF, CRLF and bare CR all become CRLF, a missing last line end
- * is added, an mbox "From " line at the head is dropped, a message that
- * begins with no header field gets an empty line first. Nothing else changes.
+ * On the wire: LF, CRLF and bare CR all become CRLF, and a missing last line
+ * end is added. "From " and ">From " lines at the very head, which an mbox or
+ * a delivery agent left there, are dropped. A message that then begins with
+ * no header field gets an empty line first; a field begins with a name of
+ * octets 33 to 126, perhaps blanks, and a colon (RFC 5322 3.6.8, 4.5.8). A
+ * message that begins with an empty line has an empty header, and one without
+ * any octet stays so. Nothing else changes.
+ *
+ * An mbox is read by these rules:
+ * - A line separates messages when it stands at the start of the file or
+ *   behind an empty line, begins with "From " and, behind the sender, has a
+ *   time (HH:MM...) and a year (four digits) among its words: so a paragraph
+ *   that begins with "From " does not.
+ * - The separator belongs to no message; neither does the one empty line that
+ *   stands before the next separator or at the end of the file.
+ * - A line of one or more ">" and "From " loses one ">" ("mboxrd").
+ * - LF and CRLF files are read alike. Empty lines before the first separator
+ *   are skipped; a file of no others has no messages.
  */
 #ifndef ENVOI_MESSAGE_H
 #define ENVOI_MESSAGE_H
@@ -27,10 +42,12 @@ struct envoi_body;
  * Opens path ("-": stdin). A regular file is not read yet, and stays open
  * only for an mbox. Anything else (stdin, FIFO, socket, device) is read to its
  * end now, into memory when small, else into an unlinked temporary file in
- * $TMPDIR.
+ * $TMPDIR (else /tmp). Waits for its end as long as it takes; signals are not
+ * blocked.
  *
- * NOINPUT: missing, unreadable, a directory. IO: read error, or the temporary
- * file cannot be written. SYSTEM: no memory, no descriptors.
+ * NOINPUT: missing, unreadable, a directory, stdin closed. IO: read error, or
+ * the temporary file cannot be written. CANTCREATE: the temporary file cannot
+ * be made. SYSTEM: no memory, no descriptors.
  */
 int envoi_input_open(const char *path, bool mbox, struct envoi_input **ret_input,
 	struct envoi_error *err);
@@ -40,13 +57,14 @@ void envoi_input_free(struct envoi_input *input);
 
 /**
  * The next message, or 0 with *ret_message NULL at the end. An input without
- * mbox yields exactly one, be it empty. DATA: the mbox does not begin with a
- * "From " line. IO: read error.
+ * mbox yields exactly one, be it empty. Free it with envoi_message_free().
+ * DATA: the mbox does not begin with a separator. IO: read error, or the mbox
+ * was changed since it was opened. SYSTEM: no memory.
  */
 int envoi_input_next(struct envoi_input *input, struct envoi_message **ret_message,
 	struct envoi_error *err);
 
-/** Accepts NULL. */
+/** Its bodies must be closed before. Accepts NULL. */
 void envoi_message_free(struct envoi_message *message);
 
 /** "bill.eml", "-", "series.mbox:3"; valid as long as the message. */
@@ -58,20 +76,24 @@ struct envoi_message_facts {
 	uint64_t size;
 	/** Some octet is above 127. */
 	bool eight_bit;
-	/** Line (from 1, as in the file) of the first NUL; 0: none. */
+	/** Line of the first NUL; 0: none. Lines are numbered as an editor
+	 * does it: from 1, in the whole file, each ended by LF. */
 	uint64_t nul_line;
 	/** A CR that no LF follows was found. */
 	bool bare_cr;
-	/** The longest line without its end, and its number (from 1). */
+	/** Octets of the longest line as on the wire, without its end, and the
+	 * number of the line of the file it is in; both 0 when all are empty. */
 	uint64_t longest;
 	uint64_t longest_line;
-	/** The Message-ID field's value, unfolded and trimmed, at most 998
-	 * octets; "" when there is none. */
+	/** The value of the header's first Message-ID field, unfolded, trimmed,
+	 * cut to 998 octets, any NUL left out; "" when there is none. It may
+	 * hold any other octet. */
 	char message_id[1000];
 };
 
 /** Reads the message once and fills its facts in; again: does nothing.
- * NOINPUT: cannot be opened. IO: read error. */
+ * NOINPUT: cannot be opened. IO: read error, or changed while it was read.
+ * SYSTEM: no memory, no descriptors. */
 int envoi_message_scan(struct envoi_message *message, struct envoi_error *err);
 
 /** Valid as long as the message, filled in by envoi_message_scan(). */
@@ -79,8 +101,13 @@ const struct envoi_message_facts *envoi_message_facts(const struct envoi_message
 
 /**
  * Begins to read a scanned message as it goes on the wire; stuff: dots
- * doubled at line starts. IO: cannot be opened, or the file is not the one
- * that was scanned (device, inode, size, time of change).
+ * doubled at line starts. Any number of bodies may be open at once; each has
+ * one block of at most ENVOI_LIMIT_BLOCK and, unless stdin or mbox, one
+ * descriptor. The message must outlive it.
+ *
+ * IO: cannot be opened, or the file is not the one that was scanned (device,
+ * inode, size, time of change). SYSTEM: no memory, no descriptors. BUG: the
+ * message was not scanned.
  */
 int envoi_body_open(const struct envoi_message *message, bool stuff, struct envoi_body **ret_body,
 	struct envoi_error *err);
@@ -90,9 +117,14 @@ void envoi_body_close(struct envoi_body *body);
 
 /**
  * Puts at most room wire octets into out; *ret_n is how many. *ret_last is
- * set when these were the last ones (perhaps none). room is at least 4.
+ * set when these were the last ones (perhaps none), else *ret_n is not 0.
+ * room is at least 4; a CRLF is never cut in two, so an octet or a few of it
+ * may stay unused. Without stuffing all octets together are as many as the
+ * facts' size, never more.
+ *
  * IO: read error, or it turned out other than the scan said (the file was
- * changed): then the message must not be finished on the wire.
+ * changed): then the message must not be finished on the wire. What out holds
+ * is void then; close the body.
  */
 int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret_n, bool *ret_last,
 	struct envoi_error *err);

@@ -1,0 +1,115 @@
+/*
+ * Where the octets of messages are: a named regular file that is opened for
+ * each reading, an mbox that stays open, a spool (unlinked file) or memory.
+ * Shared and counted by its input, its messages and their bodies.
+ *
+ * Reading is by offset and never moves a file's position, so any number of
+ * readings of one source can go on at once.
+ */
+#ifndef ENVOI_MESSAGE_SOURCE_H
+#define ENVOI_MESSAGE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/stat.h>
+
+#include <envoi/error.h>
+
+#include "base/span.h"
+#include "message/mbox.h"
+
+enum envoi_source_kind {
+	/** A regular file, opened by its path for each reading. */
+	ENVOI_SOURCE_PATH,
+	/** A regular file that stays open (mbox). */
+	ENVOI_SOURCE_FILE,
+	/** A temporary file of our own. */
+	ENVOI_SOURCE_SPOOL,
+	ENVOI_SOURCE_MEMORY,
+};
+
+struct envoi_source {
+	unsigned refs;
+	enum envoi_source_kind kind;
+	/** As the user named it; "-" is stdin. */
+	char *path;
+	/** FILE and SPOOL; else -1. */
+	int fd;
+	/** MEMORY. */
+	char *memory;
+	/** Octets; of a PATH not before its first reading. */
+	uint64_t size;
+	/** PATH and FILE: the file as it was first seen. */
+	bool identified;
+	dev_t device;
+	ino_t inode;
+	struct timespec changed;
+};
+
+/** A source of one reference without content, kind MEMORY. SYSTEM. */
+int envoi_source_new(const char *path, struct envoi_source **ret_source, struct envoi_error *err);
+
+struct envoi_source *envoi_source_ref(struct envoi_source *source);
+
+/** Gives one reference back; the last one frees. Accepts NULL. */
+void envoi_source_unref(struct envoi_source *source);
+
+/** The words for errors: 'bill.eml' in quotes, or standard input. */
+const char *envoi_source_label(const struct envoi_source *source, char label[static 200]);
+
+/** What fstat(2) said is, from now on, what the file has to be. */
+void envoi_source_identify(struct envoi_source *source, const struct stat *st);
+
+/** errno of a failed open(2) of an input: SYSTEM or NOINPUT. */
+enum envoi_status envoi_source_open_status(int sys);
+
+/** A source being read. Zeroed or closed, fd -1: nothing to close. */
+struct envoi_view {
+	struct envoi_source *source;
+	int fd;
+};
+
+/**
+ * Begins to read. A file seen before must be the same still: IO if not, or
+ * if it cannot be opened any more. NOINPUT: cannot be opened the first time.
+ */
+int envoi_view_open(struct envoi_view *view, struct envoi_source *source, struct envoi_error *err);
+
+/** IO when the file is not any more what it was when first seen. */
+int envoi_view_check(const struct envoi_view *view, struct envoi_error *err);
+
+/** Reads between 1 and n octets at offset; IO when there is none. */
+int envoi_view_read(const struct envoi_view *view, uint64_t offset, char *out, size_t n,
+	size_t *ret_n, struct envoi_error *err);
+
+void envoi_view_close(struct envoi_view *view);
+
+/**
+ * One pass over the octets [start, end) of a source, in blocks; with
+ * unquoting, ">From " lines lose one ">".
+ */
+struct envoi_reader {
+	const struct envoi_view *view;
+	uint64_t at;
+	uint64_t end;
+	char *block;
+	size_t capacity;
+	bool unquoting;
+	struct envoi_unquote unquote;
+	struct envoi_span rest;
+};
+
+/** A block of at most block octets is allocated, none for memory. SYSTEM. */
+int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view, uint64_t start,
+	uint64_t end, size_t block, bool unquoting, struct envoi_error *err);
+
+/** Accepts a zeroed one. */
+void envoi_reader_finish(struct envoi_reader *reader);
+
+/** The next octets, valid until the next call; none at the end. IO. */
+int envoi_reader_next(struct envoi_reader *reader, struct envoi_span *ret_span,
+	struct envoi_error *err);
+
+#endif
