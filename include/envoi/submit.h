@@ -41,8 +41,10 @@ struct envoi_message_report {
 /** One session at its end, or a server that could not be reached. */
 struct envoi_session_report {
 	size_t index;
-	/** As the user named it. */
+	/** Host, or path of a unix socket. */
 	const char *server;
+	/** Host and port, or path, as people write it. */
+	const char *label;
 	/** The address connected to, "" when there was no connection. */
 	const char *address;
 	/** 0 for a unix socket. */
@@ -65,6 +67,8 @@ struct envoi_observer {
 	void (*trace)(void *context, char mark, const char *text, size_t n);
 	/** Message data goes to the transcript, too. */
 	bool trace_data;
+	/** All inputs that are not files are read; connections begin. */
+	void (*ready)(void *context);
 	/** A warning or error for people, without "envoi: ". */
 	void (*warn)(void *context, const struct envoi_error *err);
 	/** In the order of index, as soon as that can be told. */

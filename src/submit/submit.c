@@ -130,7 +130,8 @@ static void report_failure(struct run *run, size_t index, const struct envoi_ser
 	}
 	report_session(run, &(struct envoi_session_report){
 		.index = index,
-		.server = server->label,
+		.server = server->host != NULL ? server->host : server->path,
+		.label = server->label,
 		.address = "",
 		.port = server->port,
 		.facts = &facts,
@@ -153,7 +154,9 @@ static void report_link(struct channel *channel, int64_t now)
 	facts.took_us[ENVOI_PHASE_TOTAL] = now - channel->began;
 	report_session(channel->run, &(struct envoi_session_report){
 		.index = channel->session,
-		.server = channel->server->label,
+		.server = channel->server->host != NULL ? channel->server->host
+							: channel->server->path,
+		.label = channel->server->label,
 		.address = channel->address,
 		.port = channel->server->port,
 		.tls = envoi_link_tls(channel->link),
@@ -606,6 +609,9 @@ enum envoi_status envoi_submit(const struct envoi_request *request)
 		run_finish(&run);
 		return err.status;
 	}
+	if (request->observer.ready != NULL) {
+		request->observer.ready(request->observer.context);
+	}
 	loop(&run);
 	enum envoi_status status = ENVOI_STATUS_OK;
 	if (run.probe) {
@@ -621,10 +627,4 @@ enum envoi_status envoi_submit(const struct envoi_request *request)
 	}
 	run_finish(&run);
 	return status;
-}
-
-int envoi_request_deduplicate(struct envoi_request *request)
-{
-	(void)request;
-	return 0;
 }

@@ -1,0 +1,37 @@
+/*
+ * Reports as lines: text for people, JSON Lines for programs; and transcript
+ * lines. Formats only: the caller prints. Whatever a server sent is made
+ * printable (text) or valid UTF-8 (JSON) here. contract: envoi(1), REPORT.
+ */
+#ifndef ENVOI_REPORT_H
+#define ENVOI_REPORT_H
+
+#include <stddef.h>
+
+#include <envoi/submit.h>
+
+enum envoi_report_format {
+	ENVOI_REPORT_TEXT,
+	ENVOI_REPORT_JSON,
+};
+
+/**
+ * The line of a message or session with its line feed: a heap string of
+ * *ret_length octets, NULL when out of memory.
+ */
+char *envoi_report_message(enum envoi_report_format format,
+	const struct envoi_message_report *report, size_t *ret_length);
+char *envoi_report_session(enum envoi_report_format format,
+	const struct envoi_session_report *report, size_t *ret_length);
+
+/** What a session learnt, for envoi-probe: several lines of text, or one
+ * JSON object of type "probe". Heap string or NULL. */
+char *envoi_report_probe(enum envoi_report_format format,
+	const struct envoi_session_report *report, size_t *ret_length);
+
+/** "0.012 < 220 mx ESMTP" and a line feed: control and 8-bit octets escaped,
+ * long lines cut. Heap string or NULL. */
+char *envoi_report_trace(double seconds, char mark, const char *text, size_t n,
+	size_t *ret_length);
+
+#endif

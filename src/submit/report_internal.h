@@ -1,0 +1,24 @@
+/*
+ * Shared by the files report*.c: each format writes into a buffer, without
+ * the last line feed; 0, or -1 when it could not.
+ */
+#ifndef ENVOI_SUBMIT_REPORT_INTERNAL_H
+#define ENVOI_SUBMIT_REPORT_INTERNAL_H
+
+#include <envoi/report.h>
+
+#include <stdio.h>
+
+#include "base/buffer.h"
+
+/** "221", "eof", "not-sent", ...; number is storage for the first. */
+const char *report_close_name(const struct envoi_session_facts *facts, char number[8]);
+
+int report_message_text(struct envoi_buffer *out, const struct envoi_message_report *report);
+int report_message_json(struct envoi_buffer *out, const struct envoi_message_report *report);
+int report_session_text(struct envoi_buffer *out, const struct envoi_session_report *report);
+int report_session_json(struct envoi_buffer *out, const struct envoi_session_report *report);
+int report_probe_text(struct envoi_buffer *out, const struct envoi_session_report *report);
+int report_probe_json(struct envoi_buffer *out, const struct envoi_session_report *report);
+
+#endif
