@@ -1,7 +1,70 @@
 /*
  * argv[0] and the command word, nothing else.
  */
-int main(void)
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ui.h"
+
+static const struct {
+	const char *word;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{"send", cmd_send, "send messages over SMTP or LMTP, and say how it ended"},
+	{"probe", cmd_probe, "connect, greet, show what the server offers, send nothing"},
+	//{"sink", cmd_sink, "a small local receiver for trying things out"},
+	{"help", cmd_help, "this text, or that of a command"},
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static int print_commands(void)
 {
+	puts("usage: envoi COMMAND [OPTION]... [ARGUMENT]...\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		printf("  %-8s %s\n", commands[i].word, commands[i].help);
+	}
+	puts("\n\"envoi help COMMAND\" tells the options; envoi(1) is the manual.");
 	return 0;
+}
+
+int cmd_help(int argc, char **argv)
+{
+	char help[] = "--help";
+	for (size_t i = 0; argc > 1 && i < COMMAND_COUNT; i++) {
+		if (strcmp(argv[1], commands[i].word) == 0 && commands[i].run != cmd_help) {
+			char *again[] = {argv[1], help, NULL};
+			return commands[i].run(2, again);
+		}
+	}
+	return print_commands();
+}
+
+int main(int argc, char **argv)
+{
+	ui_secure_descriptors();
+	for (size_t i = 0; argc > 1 && i < COMMAND_COUNT; i++) {
+		if (strcmp(argv[1], commands[i].word) == 0) {
+			return commands[i].run(argc - 1, argv + 1);
+		}
+	}
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		puts("envoi " ENVOI_VERSION);
+		return 0;
+	}
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		return print_commands();
+	}
+	struct envoi_error err;
+	if (argc > 1) {
+		(void)envoi_error_set(&err, ENVOI_STATUS_USAGE, "no such command: %s", argv[1]);
+	} else {
+		(void)envoi_error_set(&err, ENVOI_STATUS_USAGE, "no command given");
+	}
+	envoi_error_hint(&err, "envoi help lists the commands; to send: envoi send --help");
+	ui_error(&err);
+	return (int)err.status;
 }

@@ -1,0 +1,12 @@
+/*
+ * The commands. argv[0] is the command word; the exit status comes back.
+ */
+#ifndef CMD_COMMANDS_H
+#define CMD_COMMANDS_H
+
+int cmd_send(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
+int cmd_sink(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * Reading options by a table; see the header.
+ */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* CR or LF in any argument could end up in a command or a header. */
+static int check_arguments(int argc, char **argv, struct envoi_error *err)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strpbrk(argv[i], "\r\n") != NULL) {
+			return envoi_error_set(err, ENVOI_STATUS_USAGE,
+				"argument %d holds a line end: \"%s\"", i, argv[i]);
+		}
+	}
+	return 0;
+}
+
+int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc, char **argv,
+	struct envoi_error *err)
+{
+	size_t n = 0, shorts = 1;
+	*parser = (struct cmd_parser){.table = table, .argc = argc, .argv = argv, .shorts = ":"};
+	if (check_arguments(argc, argv, err) != 0) {
+		return -1;
+	}
+	while (table[n].id != 0) {
+		n++;
+	}
+	struct option *longs = calloc(n + 1, sizeof(*longs));
+	if (longs == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	for (size_t i = 0; i < n; i++) {
+		longs[i].name = table[i].name;
+		longs[i].has_arg = table[i].value != NULL ? required_argument : no_argument;
+		longs[i].val = table[i].id;
+		if (table[i].id < OPT_HELP && shorts + 3 < sizeof(parser->shorts)) {
+			parser->shorts[shorts++] = (char)table[i].id;
+			if (table[i].value != NULL) {
+				parser->shorts[shorts++] = ':';
+			}
+		}
+	}
+	parser->longs = longs;
+	optind = 1;
+	opterr = 0;
+	return 0;
+}
+
+void opt_finish(struct cmd_parser *parser)
+{
+	free(parser->longs);
+	parser->longs = NULL;
+}
+
+int opt_next(struct cmd_parser *parser, struct envoi_error *err)
+{
+	int at = optind > 0 ? optind : 1;
+	int id = getopt_long(parser->argc, parser->argv, parser->shorts, parser->longs, NULL);
+	parser->value = optarg;
+	parser->operand = optind;
+	if (id != '?' && id != ':') {
+		return id;
+	}
+	const char *word = optind > at ? parser->argv[optind - 1] : parser->argv[at];
+	char letter[3] = {'-', (char)optopt, '\0'};
+	if (optopt > 0 && optopt < OPT_HELP && strncmp(word, "--", 2) != 0) {
+		word = letter;
+	}
+	(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
+		id == ':' ? "option %s needs a value" : "no such option, or not so: %s", word);
+	return '?';
+}
+
+void opt_print(const struct cmd_option *table)
+{
+	for (; table->id != 0; table++) {
+		char left[64];
+		char letter[5] = "    ";
+		if (table->id < OPT_HELP) {
+			(void)snprintf(letter, sizeof(letter), "-%c, ", table->id);
+		}
+		(void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, table->name,
+			table->value != NULL ? " " : "", table->value != NULL ? table->value : "");
+		if (strlen(left) > 30) {
+			printf("  %s\n  %30s  %s\n", left, "", table->help);
+		} else {
+			printf("  %-30s  %s\n", left, table->help);
+		}
+	}
+}
+
+int opt_seconds(const char *text, const char *what, int64_t *ret_us, struct envoi_error *err)
+{
+	int64_t us = 0, scale = 1000000;
+	const char *p = text;
+	while (*p >= '0' && *p <= '9' && us <= (int64_t)1e13) {
+		us = us * 10 + (*p++ - '0') * 1000000;
+	}
+	bool digits = p > text;
+	if (*p == '.') {
+		p++;
+		while (*p >= '0' && *p <= '9') {
+			scale /= 10;
+			us += (*p++ - '0') * scale;
+			digits = true;
+		}
+	}
+	if (!digits || *p != '\0' || us <= 0 || us > (int64_t)1e13) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"%s: \"%s\" is no number of seconds above 0", what, text);
+	}
+	*ret_us = us;
+	return 0;
+}
+
+int opt_number(const char *text, const char *what, unsigned long min, unsigned long max,
+	unsigned long *ret_value, struct envoi_error *err)
+{
+	unsigned long value = 0;
+	const char *p = text;
+	while (*p >= '0' && *p <= '9' && value <= max) {
+		value = value * 10 + (unsigned long)(*p++ - '0');
+	}
+	if (p == text || *p != '\0' || value < min || value > max) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"%s: \"%s\" is no number from %lu to %lu", what, text, min, max);
+	}
+	*ret_value = value;
+	return 0;
+}

@@ -1,0 +1,73 @@
+/*
+ * envoi probe: connect, greet, show what the server offers, QUIT.
+ */
+#include "commands.h"
+
+#include <stdio.h>
+
+#include "connection.h"
+
+static const struct cmd_option table[] = {
+	CONNECTION_OPTIONS,
+	{0},
+};
+
+static void print_usage(void)
+{
+	puts("usage: envoi probe [OPTION]... SERVER\n\n"
+	     "Connects to SERVER (as for envoi send), greets, does TLS, shows greeting,\n"
+	     "capabilities and certificate, says QUIT. No mail is sent.\n");
+	opt_print(table);
+}
+
+/* 1: help was printed. */
+static int read_options(struct connection *c, struct cmd_parser *parser, struct envoi_error *err)
+{
+	int id;
+	while ((id = opt_next(parser, err)) != -1) {
+		if (id == OPT_HELP) {
+			print_usage();
+			return 1;
+		}
+		if (id == '?') {
+			envoi_error_hint(err, "envoi probe --help lists the options");
+			return -1;
+		}
+		if (connection_option(c, id, parser->value, err) != 0) {
+			return -1;
+		}
+	}
+	for (int i = parser->operand; i < parser->argc; i++) {
+		if (connection_add_server(c, parser->argv[i], err) != 0) {
+			return -1;
+		}
+	}
+	if (c->server_count > 1) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE, "one server at a time");
+	}
+	c->ui.probe = true;
+	return connection_complete(c, err);
+}
+
+int cmd_probe(int argc, char **argv)
+{
+	struct connection c;
+	struct cmd_parser parser;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	enum envoi_status status = ENVOI_STATUS_OK;
+	connection_init(&c);
+	int result = opt_init(&parser, table, argc, argv, &err);
+	if (result == 0) {
+		result = read_options(&c, &parser, &err);
+	}
+	if (result < 0) {
+		ui_error(&err);
+		status = err.status;
+	} else if (result == 0) {
+		status = envoi_submit(&c.request);
+	}
+	status = ui_close(&c.ui, status);
+	opt_finish(&parser);
+	connection_finish(&c);
+	return (int)status;
+}

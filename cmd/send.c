@@ -1,0 +1,296 @@
+/*
+ * envoi send: options and files to a request; --dry-run.
+ */
+#include "commands.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <envoi/address.h>
+#include <envoi/message.h>
+
+#include "connection.h"
+
+enum {
+	OPT_TO = OPT_COMMAND_FIRST,
+	OPT_MBOX,
+	OPT_SESSIONS,
+	OPT_ALL_OR_NOTHING,
+	OPT_PROGRESS,
+	OPT_NO_PROGRESS,
+};
+
+static const struct cmd_option table[] = {
+	{'s', "server", "SERVER", "host[:port], [ip]:port or URL; repeatable: tried in order"},
+	{'f', "from", "ADDR", "envelope sender; '' or <>: the null sender"},
+	{OPT_TO, "to", "ADDR", "recipient; repeatable"},
+	{OPT_MBOX, "mbox", NULL, "each FILE is an mbox of many messages"},
+	{OPT_SESSIONS, "sessions", "N", "up to N connections at once (1)"},
+	{OPT_ALL_OR_NOTHING, "all-or-nothing", NULL, "one refused recipient stops its message"},
+	{'n', "dry-run", NULL, "show what would be sent, connect to nobody"},
+	{OPT_PROGRESS, "progress", NULL, "progress line on stderr (default: on a terminal)"},
+	{OPT_NO_PROGRESS, "no-progress", NULL, "no progress line"},
+	CONNECTION_OPTIONS,
+	{0},
+};
+
+struct send {
+	struct connection connection;
+	/** All that were given, owned; and those the request has. */
+	char **mailboxes;
+	size_t mailbox_count;
+	const char **recipients;
+	size_t recipient_count;
+	char *sender;
+	bool dry_run;
+	int progress;
+};
+
+static void print_usage(void)
+{
+	puts("usage: envoi send -s SERVER -f ADDR --to ADDR [OPTION]... [FILE]...\n\n"
+	     "Sends each FILE (none or -: standard input) as one message, over as few\n"
+	     "connections as it can, and reports every outcome and how the session closed.\n");
+	opt_print(table);
+	puts("\nSERVER is host, host:port, [ip]:port, smtp://host (port 25), submission://host\n"
+	     "(587, STARTTLS required), submissions://host (465, TLS), lmtp://host (24) or\n"
+	     "lmtp+unix:/path. Exit status: 0 delivered, 67 a recipient refused, 69 refused,\n"
+	     "75 try again, 76 unknown outcome, 64-66, 73, 74, 78 local trouble; see envoi(1).");
+}
+
+/* The login's name at this host, if the host has a full name. */
+static int default_sender(struct send *send, struct envoi_error *err)
+{
+	char host[256] = "", text[600];
+	const struct passwd *user = getpwuid(getuid());
+	if (gethostname(host, sizeof(host) - 1) == 0 && strchr(host, '.') != NULL && user != NULL) {
+		(void)snprintf(text, sizeof(text), "%s@%s", user->pw_name, host);
+		return envoi_address_parse(text, strlen(text), false, &send->sender, err);
+	}
+	(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no sender given");
+	envoi_error_hint(err, "--from ADDR, or --from '<>' for the null sender");
+	return -1;
+}
+
+static int add_recipient(struct send *send, const char *text, struct envoi_error *err)
+{
+	char *mailbox = NULL;
+	if (envoi_address_parse(text, strlen(text), false, &mailbox, err) != 0) {
+		return -1;
+	}
+	if (add_string((const char ***)(void *)&send->mailboxes, &send->mailbox_count, mailbox, err)
+		!= 0) {
+		free(mailbox);
+		return -1;
+	}
+	return add_string(&send->recipients, &send->recipient_count, mailbox, err);
+}
+
+static int set_sender(struct send *send, const char *text, struct envoi_error *err)
+{
+	char *mailbox = NULL;
+	if (envoi_address_parse(text, strlen(text), true, &mailbox, err) != 0) {
+		return -1;
+	}
+	free(send->sender);
+	send->sender = mailbox;
+	return 0;
+}
+
+static int set_sessions(struct send *send, const char *text, struct envoi_error *err)
+{
+	unsigned long n;
+	if (opt_number(text, "--sessions", 1, 1000, &n, err) != 0) {
+		return -1;
+	}
+	send->connection.request.sessions = (unsigned)n;
+	return 0;
+}
+
+static int take_option(struct send *send, int id, const char *value, struct envoi_error *err)
+{
+	switch (id) {
+	case 's':
+		return connection_add_server(&send->connection, value, err);
+	case 'f':
+		return set_sender(send, value, err);
+	case OPT_TO:
+		return add_recipient(send, value, err);
+	case OPT_MBOX:
+		send->connection.request.mbox = true;
+		return 0;
+	case OPT_SESSIONS:
+		return set_sessions(send, value, err);
+	case OPT_ALL_OR_NOTHING:
+		send->connection.request.all_or_nothing = true;
+		return 0;
+	case 'n':
+		send->dry_run = true;
+		return 0;
+	case OPT_PROGRESS:
+		send->progress = 1;
+		return 0;
+	case OPT_NO_PROGRESS:
+		send->progress = 0;
+		return 0;
+	default:
+		return connection_option(&send->connection, id, value, err);
+	}
+}
+
+/* Reads argv into send; 1: help was printed. */
+static int read_options(struct send *send, struct cmd_parser *parser, struct envoi_error *err)
+{
+	int id;
+	while ((id = opt_next(parser, err)) != -1) {
+		if (id == OPT_HELP) {
+			print_usage();
+			return 1;
+		}
+		if (id == '?') {
+			envoi_error_hint(err, "envoi send --help lists the options");
+			return -1;
+		}
+		if (take_option(send, id, parser->value, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int complete(struct send *send, struct cmd_parser *parser, const char *const *standard_input,
+	struct envoi_error *err)
+{
+	struct envoi_request *request = &send->connection.request;
+	if (send->recipient_count == 0) {
+		(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no recipients given");
+		envoi_error_hint(err, "--to ADDR names one, and may be repeated");
+		return -1;
+	}
+	if (send->sender == NULL && default_sender(send, err) != 0) {
+		return -1;
+	}
+	send->connection.ui.progress = send->progress >= 0
+		? send->progress == 1
+		: isatty(2) && send->connection.ui.transcript != stderr;
+	request->sender = send->sender;
+	request->recipients = send->recipients;
+	request->recipient_count = send->recipient_count;
+	request->sources = (const char *const *)parser->argv + parser->operand;
+	request->source_count = (size_t)(parser->argc - parser->operand);
+	if (request->source_count == 0) {
+		request->sources = standard_input;
+		request->source_count = 1;
+	}
+	size_t from_stdin = 0;
+	for (size_t i = 0; i < request->source_count; i++) {
+		from_stdin += strcmp(request->sources[i], "-") == 0;
+	}
+	if (from_stdin > 1) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE, "- (standard input) given twice");
+	}
+	if (envoi_request_deduplicate(request) != 0) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	return connection_complete(&send->connection, err);
+}
+
+/* -- --dry-run ---------------------------------------------------------------- */
+
+static void show_envelope(const struct envoi_request *request)
+{
+	for (size_t i = 0; i < request->server_count; i++) {
+		printf("%-9s  %s\n", i == 0 ? "server" : "or", request->servers[i].label);
+	}
+	printf("%-9s  <%s>\n", "from", request->sender);
+	for (size_t i = 0; i < request->recipient_count; i++) {
+		printf("%-9s  <%s>\n", "to", request->recipients[i]);
+	}
+}
+
+static enum envoi_status show_message(struct envoi_message *message)
+{
+	struct envoi_error err;
+	if (envoi_message_scan(message, &err) != 0) {
+		ui_error(&err);
+		return err.status;
+	}
+	const struct envoi_message_facts *facts = envoi_message_facts(message);
+	printf("%-9s  %s  %ju octets%s%s\n", "message", envoi_message_name(message),
+		(uintmax_t)facts->size, facts->eight_bit ? "  8-bit" : "",
+		facts->nul_line > 0      ? "  holds a NUL: cannot be sent"
+		: facts->longest > 998 ? "  has a line over 998 octets"
+				       : "");
+	return facts->nul_line > 0 ? ENVOI_STATUS_DATA : ENVOI_STATUS_OK;
+}
+
+static enum envoi_status show_source(const char *source, bool mbox)
+{
+	struct envoi_error err;
+	struct envoi_input *input = NULL;
+	struct envoi_message *message = NULL;
+	enum envoi_status status = ENVOI_STATUS_OK;
+	if (envoi_input_open(source, mbox, &input, &err) != 0) {
+		ui_error(&err);
+		return err.status;
+	}
+	int result;
+	while ((result = envoi_input_next(input, &message, &err)) == 0 && message != NULL) {
+		status = envoi_status_worse(status, show_message(message));
+		envoi_message_free(message);
+	}
+	if (result != 0) {
+		ui_error(&err);
+		status = envoi_status_worse(status, err.status);
+	}
+	envoi_input_free(input);
+	return status;
+}
+
+static enum envoi_status dry_run(const struct envoi_request *request)
+{
+	enum envoi_status status = ENVOI_STATUS_OK;
+	show_envelope(request);
+	for (size_t i = 0; i < request->source_count; i++) {
+		status = envoi_status_worse(
+			status, show_source(request->sources[i], request->mbox));
+	}
+	return status;
+}
+
+int cmd_send(int argc, char **argv)
+{
+	static const char *const standard_input[] = {"-"};
+	struct send send = {.progress = -1};
+	struct cmd_parser parser;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	enum envoi_status status = ENVOI_STATUS_OK;
+	connection_init(&send.connection);
+	int result = opt_init(&parser, table, argc, argv, &err);
+	if (result == 0) {
+		result = read_options(&send, &parser, &err);
+	}
+	if (result == 0) {
+		result = complete(&send, &parser, standard_input, &err);
+	}
+	if (result < 0) {
+		ui_error(&err);
+		status = err.status;
+	} else if (result == 0) {
+		status = send.dry_run ? dry_run(&send.connection.request)
+				      : envoi_submit(&send.connection.request);
+	}
+	status = ui_close(&send.connection.ui, status);
+	opt_finish(&parser);
+	connection_finish(&send.connection);
+	for (size_t i = 0; i < send.mailbox_count; i++) {
+		free(send.mailboxes[i]);
+	}
+	free(send.mailboxes);
+	free(send.recipients);
+	free(send.sender);
+	return (int)status;
+}

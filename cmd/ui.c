@@ -1,0 +1,199 @@
+/*
+ * Output for people; see the header.
+ */
+#include "ui.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A progress line at most so often, seconds. */
+#define PROGRESS_EVERY 0.2
+
+/* Only the signal handler uses it: it gets no argument. */
+static volatile sig_atomic_t stop_fd = -1;
+
+static double now(void)
+{
+	struct timespec t = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void ui_secure_descriptors(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+			/* The lowest free number is the one that was closed. Opened
+			 * the wrong way round: using it still fails. */
+			(void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+		}
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+void ui_init(struct cmd_ui *ui)
+{
+	*ui = (struct cmd_ui){.report = true, .began = now(), .stop_pipe = {-1, -1}};
+	if (pipe(ui->stop_pipe) == 0) {
+		for (int i = 0; i < 2; i++) {
+			(void)fcntl(ui->stop_pipe[i], F_SETFD, FD_CLOEXEC);
+			(void)fcntl(ui->stop_pipe[i], F_SETFL, O_NONBLOCK);
+		}
+	}
+}
+
+void ui_finish(struct cmd_ui *ui)
+{
+	stop_fd = -1;
+	for (int i = 0; i < 2; i++) {
+		if (ui->stop_pipe[i] >= 0) {
+			close(ui->stop_pipe[i]);
+		}
+	}
+	if (ui->close_transcript) {
+		fclose(ui->transcript);
+	}
+}
+
+static void clear_progress(struct cmd_ui *ui)
+{
+	if (ui->progress_shown) {
+		fputs("\r\033[K", stderr);
+		ui->progress_shown = false;
+	}
+}
+
+void ui_error(const struct envoi_error *err)
+{
+	fprintf(stderr, "envoi: %s\n", err->text);
+	if (err->hint[0] != '\0') {
+		fprintf(stderr, "hint: %s\n", err->hint);
+	}
+}
+
+static void warn(void *context, const struct envoi_error *err)
+{
+	clear_progress(context);
+	ui_error(err);
+}
+
+static void trace(void *context, char mark, const char *text, size_t n)
+{
+	struct cmd_ui *ui = context;
+	size_t length = 0;
+	char *line = envoi_report_trace(now() - ui->began, mark, text, n, &length);
+	if (line != NULL) {
+		clear_progress(ui);
+		(void)fwrite(line, 1, length, ui->transcript);
+		if (ui->close_transcript) {
+			(void)fflush(ui->transcript);
+		}
+	}
+	free(line);
+}
+
+static void put(struct cmd_ui *ui, char *line, size_t length)
+{
+	clear_progress(ui);
+	if (line == NULL || fwrite(line, 1, length, stdout) != length) {
+		ui->lost_output = true;
+	}
+	free(line);
+}
+
+static void message(void *context, const struct envoi_message_report *report)
+{
+	struct cmd_ui *ui = context;
+	size_t length = 0;
+	char *line = envoi_report_message(ui->format, report, &length);
+	put(ui, line, length);
+}
+
+static void session(void *context, const struct envoi_session_report *report)
+{
+	struct cmd_ui *ui = context;
+	size_t length = 0;
+	char *line = ui->probe ? envoi_report_probe(ui->format, report, &length)
+			       : envoi_report_session(ui->format, report, &length);
+	put(ui, line, length);
+}
+
+static void progress(void *context, size_t settled, uint64_t octets)
+{
+	struct cmd_ui *ui = context;
+	double t = now();
+	if (t - ui->progress_at < PROGRESS_EVERY) {
+		return;
+	}
+	ui->progress_at = t;
+	fprintf(stderr, "\r\033[K%zu message%s, %.1f MB", settled, settled == 1 ? "" : "s",
+		(double)octets / 1e6);
+	ui->progress_shown = true;
+}
+
+static void on_signal(int number)
+{
+	int saved = errno;
+	(void)number;
+	if (stop_fd >= 0) {
+		(void)!write((int)stop_fd, "", 1);
+	}
+	errno = saved;
+}
+
+/* Until now a signal simply ended the process: nothing was begun. */
+static void ready(void *context)
+{
+	static const int numbers[] = {SIGINT, SIGTERM};
+	struct cmd_ui *ui = context;
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+	stop_fd = ui->stop_pipe[1];
+	(void)sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct sigaction old;
+		/* A caller that ignores SIGINT wants it ignored. */
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+			(void)sigaction(numbers[i], &action, NULL);
+		}
+	}
+}
+
+struct envoi_observer ui_observer(struct cmd_ui *ui)
+{
+	struct envoi_observer observer = {
+		.context = ui,
+		.warn = warn,
+		.ready = ready,
+		.trace_data = ui->transcript_data,
+	};
+	if (ui->transcript != NULL) {
+		observer.trace = trace;
+	}
+	if (ui->report) {
+		observer.message = ui->probe ? NULL : message;
+		observer.session = session;
+	}
+	if (ui->progress) {
+		observer.progress = progress;
+	}
+	return observer;
+}
+
+enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status)
+{
+	clear_progress(ui);
+	errno = 0;
+	if (fflush(stdout) != 0 || ferror(stdout) || ui->lost_output) {
+		struct envoi_error err;
+		(void)envoi_error_sys(&err, ENVOI_STATUS_IO, errno != 0 ? errno : EIO,
+			"the report could not be written to stdout");
+		ui_error(&err);
+		return envoi_status_worse(ENVOI_STATUS_IO, status);
+	}
+	return status;
+}

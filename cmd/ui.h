@@ -1,0 +1,50 @@
+/*
+ * What people see: errors, transcript, progress, reports. Everything that
+ * writes to stdout or stderr for a command goes through here.
+ */
+#ifndef CMD_UI_H
+#define CMD_UI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <envoi/error.h>
+#include <envoi/report.h>
+#include <envoi/submit.h>
+
+struct cmd_ui {
+	bool report;
+	enum envoi_report_format format;
+	/** Sessions are shown as a probe. */
+	bool probe;
+	/** NULL: no transcript. */
+	FILE *transcript;
+	bool close_transcript;
+	bool transcript_data;
+	bool progress;
+	bool progress_shown;
+	double began, progress_at;
+	/** Set when stdout could not be written. */
+	bool lost_output;
+	/** Installed when the first connection is near; see ui_observer(). */
+	int stop_pipe[2];
+};
+
+void ui_init(struct cmd_ui *ui);
+void ui_finish(struct cmd_ui *ui);
+
+/** "envoi: text", and a hint line. */
+void ui_error(const struct envoi_error *err);
+
+/** The observer for a request. From "ready" on, SIGINT and SIGTERM make
+ * ui->stop_pipe[0] readable; a second one kills. */
+struct envoi_observer ui_observer(struct cmd_ui *ui);
+
+/** Status with a lost stdout taken in: IO, said on stderr. */
+enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status);
+
+/** Takes descriptors 0 to 2 if they were closed, so that no file or socket
+ * becomes one of them, and ignores SIGPIPE. To be called first. */
+void ui_secure_descriptors(void);
+
+#endif
