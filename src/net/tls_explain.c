@@ -250,8 +250,8 @@ static const struct words {
 	const char *server;
 	const char *hint;
 } words[] = {
-	{SSL_R_UNSUPPORTED_PROTOCOL, "the server speaks only an older version of TLS",
-		"the client speaks only an older version of TLS", ""},
+	{SSL_R_UNSUPPORTED_PROTOCOL, "the server speaks no version of TLS allowed here",
+		"the client speaks no version of TLS allowed here", ""},
 	{SSL_R_WRONG_VERSION_NUMBER, "the other side does not speak TLS here", NULL, ""},
 	{SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "the other side speaks no version of TLS allowed here",
 		NULL, ""},

@@ -1,6 +1,6 @@
 /*
- * Streams: plain and under TLS, client against the module's own server over a
- * socket pair. (Situations 73-75, 80, 82-87.)
+ * Streams: octets both ways, plain and under TLS, through tiny buffers; the
+ * ways a connection ends; sessions resumed. (Situations 79-84.)
  */
 #include <check.h>
 #include <errno.h>
@@ -8,244 +8,482 @@
 #include <string.h>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
 
-#include "base/socket.h"
-#include "net/stream.h"
-#include "net/tls.h"
-#include "pki.h"
+#include "net/tls_internal.h"
+#include "tls_pair.h"
 
-static char directory[128];
-/* A CA; a certificate of it for names, one for addresses, one that expired,
- * one that is not valid yet; one that nobody signed. */
-static struct pki ca;
-static struct pki named;
-static struct pki addressed;
-static struct pki expired;
-static struct pki early;
-static struct pki lonely;
-static struct pki nameless;
+static struct envoi_tls *client;
+static struct envoi_tls *server;
 
-static void make_all(void)
+static void set_up(void)
 {
-	pki_open_directory(directory);
-	pki_make(&ca, directory,
-		&(struct pki_options){.name = "Test CA", .ca = true, .from = -10, .to = 10});
-	pki_make(&named, directory,
-		&(struct pki_options){
-			.name = "common.example.org",
-			.san = "DNS:mx.example.org,DNS:*.wild.example.org,DNS:f*.part.example.org,"
-			       "DNS:three.example.org,DNS:four.example.org",
-			.issuer = &ca,
-			.from = -10,
-			.to = 10,
-		});
-	pki_make(&addressed, directory,
-		&(struct pki_options){
-			.name = "192.0.2.9",
-			.san = "IP:192.0.2.1,IP:2001:db8::1,DNS:192.0.2.2",
-			.issuer = &ca,
-			.from = -10,
-			.to = 10,
-		});
-	pki_make(&expired, directory,
-		&(struct pki_options){
-			.name = "mx.example.org",
-			.san = "DNS:mx.example.org",
-			.issuer = &ca,
-			.from = -10,
-			.to = -1,
-		});
-	pki_make(&early, directory,
-		&(struct pki_options){
-			.name = "mx.example.org",
-			.san = "DNS:mx.example.org",
-			.issuer = &ca,
-			.from = 1,
-			.to = 10,
-		});
-	pki_make(&lonely, directory,
-		&(struct pki_options){
-			.name = "mx.example.org",
-			.san = "DNS:mx.example.org",
-			.from = -10,
-			.to = 10,
-		});
-	pki_make(&nameless, directory,
-		&(struct pki_options){
-			.name = "mx.example.org",
-			.issuer = &ca,
-			.from = -10,
-			.to = 10,
-		});
+	client = client_with(&(struct envoi_tls_options){.insecure = true});
+	server = server_with(NULL);
 }
 
-static void free_all(void)
+static void tear_down(void)
 {
-	pki_free(&ca);
-	pki_free(&named);
-	pki_free(&addressed);
-	pki_free(&expired);
-	pki_free(&early);
-	pki_free(&lonely);
-	pki_free(&nameless);
-	pki_close_directory(directory);
-}
-
-/* Two ends of one connection. */
-struct pair {
-	struct envoi_stream *client;
-	struct envoi_stream *server;
-	enum envoi_io client_result;
-	enum envoi_io server_result;
-	struct envoi_error client_error;
-	struct envoi_error server_error;
-};
-
-static void open_pair(struct pair *pair)
-{
-	int fds[2];
-	*pair = (struct pair){0};
-	ck_assert_int_eq(envoi_socket_pair(fds), 0);
-	pair->client = envoi_stream_new(fds[0]);
-	pair->server = envoi_stream_new(fds[1]);
-	ck_assert_ptr_nonnull(pair->client);
-	ck_assert_ptr_nonnull(pair->server);
-}
-
-static void close_pair(struct pair *pair)
-{
-	envoi_stream_free(pair->client);
-	envoi_stream_free(pair->server);
-}
-
-/* Both ends in turn until both are done. */
-static void shake(struct pair *pair)
-{
-	pair->client_result = ENVOI_IO_AGAIN;
-	pair->server_result = ENVOI_IO_AGAIN;
-	for (int i = 0; i < 1000; i++) {
-		if (pair->client_result == ENVOI_IO_AGAIN) {
-			pair->client_result =
-				envoi_stream_handshake(pair->client, &pair->client_error);
-		}
-		if (pair->server_result == ENVOI_IO_AGAIN) {
-			pair->server_result =
-				envoi_stream_handshake(pair->server, &pair->server_error);
-		}
-	}
-}
-
-static struct envoi_tls *client_with(const struct envoi_tls_options *options)
-{
-	struct envoi_error err = ENVOI_ERROR_NONE;
-	struct envoi_tls *tls = envoi_tls_new_client(options, &err);
-	ck_assert_msg(tls != NULL, "%s", err.text);
-	return tls;
-}
-
-static struct envoi_tls *server_with(const struct pki *pki)
-{
-	struct envoi_error err = ENVOI_ERROR_NONE;
-	struct envoi_tls *tls = pki == NULL
-		? envoi_tls_new_server(NULL, NULL, &err)
-		: envoi_tls_new_server(pki->certificate_path, pki->key_path, &err);
-	ck_assert_msg(tls != NULL, "%s", err.text);
-	return tls;
-}
-
-static void begin(struct pair *pair, struct envoi_tls *client, struct envoi_tls *server,
-	const char *host)
-{
-	struct envoi_error err = ENVOI_ERROR_NONE;
-	open_pair(pair);
-	ck_assert_int_eq(envoi_stream_start_tls(pair->client, client, host, &err), 0);
-	ck_assert_int_eq(envoi_stream_accept_tls(pair->server, server, &err), 0);
-}
-
-/* One handshake with these options, certificate and host. */
-static void try_handshake(const struct envoi_tls_options *options, const struct pki *pki,
-	const char *host, struct pair *pair, struct envoi_tls_facts *facts)
-{
-	struct envoi_tls *client = client_with(options);
-	struct envoi_tls *server = server_with(pki);
-	begin(pair, client, server, host);
-	shake(pair);
-	if (facts != NULL && envoi_stream_tls(pair->client) != NULL) {
-		*facts = *envoi_stream_tls(pair->client);
-	}
-	close_pair(pair);
 	envoi_tls_free(client);
 	envoi_tls_free(server);
 }
 
-static const struct {
-	const char *host;
-	const struct pki *pki;
-	/** NULL: established. */
-	const char *text;
-} names[] = {
-	{"mx.example.org", &named, NULL},
-	{"MX.Example.ORG.", &named, NULL},
-	{"a.wild.example.org", &named, NULL},
-	{"a.b.wild.example.org", &named, "is for mx.example.org, *.wild.example.org, "
-					 "f*.part.example.org (and 2 more)"},
-	{"wild.example.org", &named, "certificate of wild.example.org is for"},
-	{"foo.part.example.org", &named, "certificate of foo.part.example.org is for"},
-	{"common.example.org", &named, "certificate of common.example.org is for"},
-	{"192.0.2.1", &addressed, NULL},
-	{"2001:db8::1", &addressed, NULL},
-	{"2001:DB8:0:0::1", &addressed, NULL},
-	{"192.0.2.2", &addressed, "is for 192.0.2.1, 2001:db8::1, 192.0.2.2"},
-	{"192.0.2.9", &addressed, "certificate of 192.0.2.9 is for"},
-	{"192.0.2.1", &named, "certificate of 192.0.2.1 is for"},
-	{"mx.example.org", &nameless, "certificate of mx.example.org is for no host at all"},
-	{"mx.example.org", &lonely, "certificate of mx.example.org: self-signed certificate"},
-	{"mx.example.org", &expired, "certificate of mx.example.org: expired 20"},
-	{"mx.example.org", &early, "certificate of mx.example.org: not valid before 20"},
-};
-
-START_TEST(certificate_fits_the_name_or_is_refused)
+static void open_kind(struct pair *pair, bool tls)
 {
-	struct envoi_tls_options options = {.ca = ca.certificate_path};
-	struct envoi_tls_facts facts = {0};
-	struct pair pair;
-	try_handshake(&options, names[_i].pki, names[_i].host, &pair, &facts);
-	if (names[_i].text == NULL) {
-		ck_assert_msg(pair.client_result == ENVOI_IO_OK, "%s", pair.client_error.text);
-		ck_assert_int_eq(pair.server_result, ENVOI_IO_OK);
-		ck_assert(facts.verified);
+	if (!tls) {
+		open_pair(pair);
+		ck_assert_ptr_null(envoi_stream_tls(pair->client));
 		return;
 	}
-	ck_assert_int_eq(pair.client_result, ENVOI_IO_ERROR);
-	ck_assert_int_ne(pair.server_result, ENVOI_IO_AGAIN);
-	ck_assert_int_eq(pair.client_error.status, ENVOI_STATUS_REFUSED);
-	ck_assert_msg(strstr(pair.client_error.text, names[_i].text) != NULL, "%s",
-		pair.client_error.text);
-	ck_assert_str_ne(pair.client_error.hint, "");
+	begin(pair, client, server, "localhost");
+	ck_assert_ptr_null(envoi_stream_tls(pair->client));
+	shake(pair);
+	ck_assert_msg(pair->client_result == ENVOI_IO_OK, "%s", pair->client_error.text);
+	ck_assert_int_eq(pair->server_result, ENVOI_IO_OK);
+	ck_assert_ptr_nonnull(envoi_stream_tls(pair->client));
+}
+
+static int open_listener(void)
+{
+	struct envoi_endpoint any;
+	ck_assert(envoi_resolve_literal("127.0.0.1", 0, &any));
+	int listener = envoi_socket_open(AF_INET);
+	ck_assert_int_eq(bind(listener, &any.address.sa, any.length), 0);
+	ck_assert_int_eq(listen(listener, 5), 0);
+	return listener;
+}
+
+static unsigned char octet(size_t i)
+{
+	return (unsigned char)(i * 31 + i / 251);
+}
+
+#define BULK (300 * 1024)
+
+/* One direction of a bulk transfer. */
+struct flow {
+	struct envoi_stream *from;
+	struct envoi_stream *to;
+	size_t sent;
+	size_t got;
+	size_t again;
+};
+
+static void push(struct flow *flow, size_t chunk)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	size_t n = BULK - flow->sent < chunk ? BULK - flow->sent : chunk;
+	size_t done = 0;
+	if (n == 0) {
+		return;
+	}
+	/* A new place for the same octets each time. */
+	unsigned char *bytes = malloc(n);
+	ck_assert_ptr_nonnull(bytes);
+	for (size_t i = 0; i < n; i++) {
+		bytes[i] = octet(flow->sent + i);
+	}
+	enum envoi_io result = envoi_stream_write(flow->from, bytes, n, &done, &err);
+	free(bytes);
+	if (result == ENVOI_IO_AGAIN) {
+		flow->again++;
+		return;
+	}
+	ck_assert_msg(result == ENVOI_IO_OK, "%s", err.text);
+	ck_assert_uint_gt(done, 0);
+	ck_assert_uint_le(done, n);
+	flow->sent += done;
+}
+
+static void pull(struct flow *flow, size_t room)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	unsigned char bytes[4096];
+	size_t n = 0;
+	enum envoi_io result = envoi_stream_read(flow->to, bytes, room, &n, &err);
+	if (result == ENVOI_IO_AGAIN) {
+		ck_assert(!envoi_stream_has_pending(flow->to));
+		return;
+	}
+	ck_assert_msg(result == ENVOI_IO_OK, "%s", err.text);
+	ck_assert_uint_le(n, room);
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_uint_eq(bytes[i], octet(flow->got + i));
+	}
+	flow->got += n;
+}
+
+/* Both ways at once; write and read sizes that fit nothing. */
+START_TEST(octets_go_both_ways_through_tiny_buffers)
+{
+	struct pair pair;
+	int size = 2048;
+	open_kind(&pair, _i == 1);
+	for (int i = 0; i < 2; i++) {
+		int fd = envoi_stream_fd(i == 0 ? pair.client : pair.server);
+		ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+		ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+	}
+	struct flow up = {.from = pair.client, .to = pair.server};
+	struct flow down = {.from = pair.server, .to = pair.client};
+	while (up.again == 0) {
+		push(&up, 70001);
+	}
+	while (up.got < BULK || down.got < BULK) {
+		push(&up, 70001);
+		push(&down, 333);
+		pull(&up, 517);
+		pull(&up, 4096);
+		pull(&down, 1 + down.got % 4096);
+	}
+	ck_assert_int_eq(envoi_stream_events(pair.client, true, true), POLLIN | POLLOUT);
+	ck_assert_int_eq(envoi_stream_events(pair.client, true, false), POLLIN);
+	ck_assert_int_eq(envoi_stream_events(pair.client, false, true), POLLOUT);
+	ck_assert_int_eq(envoi_stream_events(pair.client, false, false), 0);
+	close_pair(&pair);
 }
 END_TEST
 
-static Suite *suite(void)
+START_TEST(pending_octets_are_told)
 {
-	Suite *suite = suite_create("stream");
-	TCase *tls = tcase_create("tls");
-	tcase_add_unchecked_fixture(tls, make_all, free_all);
-	tcase_add_loop_test(tls, certificate_fits_the_name_or_is_refused, 0,
-		(int)(sizeof(names) / sizeof(names[0])));
-	suite_add_tcase(suite, tls);
-	return suite;
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	char text[8];
+	open_kind(&pair, true);
+	say(pair.server, "abcdef");
+	ck_assert_int_eq(hear(pair.client, text, 4, &err), ENVOI_IO_OK);
+	ck_assert_str_eq(text, "abc");
+	ck_assert(envoi_stream_has_pending(pair.client));
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_OK);
+	ck_assert_str_eq(text, "def");
+	ck_assert(!envoi_stream_has_pending(pair.client));
+	close_pair(&pair);
 }
+END_TEST
+
+START_TEST(orderly_end_is_eof)
+{
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	char text[32];
+	open_kind(&pair, _i == 1);
+	say(pair.server, "221 bye\r\n");
+	envoi_stream_shutdown(pair.server);
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_OK);
+	ck_assert_str_eq(text, "221 bye\r\n");
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_EOF);
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_EOF);
+	ck_assert(!envoi_stream_is_truncated(pair.client));
+	/* The other half is still open. */
+	say(pair.client, "QUIT\r\n");
+	ck_assert_int_eq(hear(pair.server, text, sizeof(text), &err), ENVOI_IO_OK);
+	ck_assert_str_eq(text, "QUIT\r\n");
+	close_pair(&pair);
+}
+END_TEST
+
+START_TEST(end_without_close_notify_is_a_truncated_eof)
+{
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	char text[32];
+	open_kind(&pair, true);
+	say(pair.server, "250 ok\r\n");
+	ck_assert_int_eq(shutdown(envoi_stream_fd(pair.server), SHUT_WR), 0);
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_OK);
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_EOF);
+	ck_assert(envoi_stream_is_truncated(pair.client));
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_EOF);
+	close_pair(&pair);
+}
+END_TEST
+
+/* What follows close_notify in clear is never read as if it were protected. */
+START_TEST(plaintext_behind_close_notify_is_not_read)
+{
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	char text[32];
+	open_kind(&pair, true);
+	envoi_stream_shutdown(pair.server);
+	ck_assert_int_eq(send(envoi_stream_fd(pair.server), "250 ok\r\n", 8, 0), 8);
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_EOF);
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_EOF);
+	ck_assert_str_eq(text, "");
+	close_pair(&pair);
+}
+END_TEST
+
+START_TEST(plaintext_amid_tls_is_an_error)
+{
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	char text[32];
+	size_t n;
+	open_kind(&pair, true);
+	ck_assert_int_eq(send(envoi_stream_fd(pair.server), "250 ok\r\n", 8, 0), 8);
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_REFUSED);
+	ck_assert_msg(strncmp(err.text, "TLS with localhost", 18) == 0, "%s", err.text);
+	ck_assert_int_eq(envoi_stream_read(pair.client, text, sizeof(text), &n, &err),
+		ENVOI_IO_ERROR);
+	ck_assert_int_eq(envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
+	close_pair(&pair);
+}
+END_TEST
+
+/* Writing to one who is gone: an error, no signal. (SIGPIPE would kill the
+ * test: its action is the default.) */
+START_TEST(writing_to_nobody_is_an_error_without_a_signal)
+{
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	size_t n;
+	(void)signal(SIGPIPE, SIG_DFL);
+	open_kind(&pair, _i == 1);
+	/* Without a close_notify, which freeing would send. */
+	ck_assert_int_eq(shutdown(envoi_stream_fd(pair.server), SHUT_RDWR), 0);
+	ck_assert_int_eq(envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_TEMPORARY);
+	ck_assert_int_eq(err.sys, EPIPE);
+	close_pair(&pair);
+}
+END_TEST
+
+START_TEST(reset_is_an_error)
+{
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct linger now = {.l_onoff = 1};
+	char text[32];
+	int listener = open_listener();
+	open_tcp_pair(&pair, listener);
+	ck_assert_int_eq(setsockopt(envoi_stream_fd(pair.server), SOL_SOCKET, SO_LINGER, &now,
+				 sizeof(now)),
+		0);
+	envoi_stream_free(pair.server);
+	pair.server = NULL;
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(err.sys, ECONNRESET);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_TEMPORARY);
+	close_pair(&pair);
+	close(listener);
+}
+END_TEST
+
+START_TEST(pair_of_pipes_is_a_stream)
+{
+	int in[2];
+	int out[2];
+	char text[32];
+	size_t n;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	(void)signal(SIGPIPE, SIG_DFL);
+	ck_assert_int_eq(pipe(in), 0);
+	ck_assert_int_eq(pipe(out), 0);
+	struct envoi_stream *stream = envoi_stream_new_pair(in[0], out[1]);
+	ck_assert_ptr_nonnull(stream);
+	ck_assert_int_eq(envoi_stream_fd(stream), in[0]);
+	ck_assert_int_eq(envoi_stream_fd_out(stream), out[1]);
+	ck_assert_int_eq(envoi_stream_read(stream, text, sizeof(text), &n, &err), ENVOI_IO_AGAIN);
+	ck_assert_int_eq(write(in[1], "hello", 5), 5);
+	ck_assert_int_eq(hear(stream, text, sizeof(text), &err), ENVOI_IO_OK);
+	ck_assert_str_eq(text, "hello");
+	say(stream, "world");
+	ck_assert_int_eq(read(out[0], text, sizeof(text)), 5);
+	close(in[1]);
+	ck_assert_int_eq(hear(stream, text, sizeof(text), &err), ENVOI_IO_EOF);
+	close(out[0]);
+	ck_assert_int_eq(envoi_stream_write(stream, "x", 1, &n, &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(err.sys, EPIPE);
+	/* No TLS on pipes. */
+	ck_assert_int_eq(envoi_stream_start_tls(stream, client, NULL, &err), -1);
+	ck_assert_int_eq(envoi_stream_handshake(stream, &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_BUG);
+	envoi_stream_free(stream);
+	envoi_stream_free(NULL);
+}
+END_TEST
+
+/* A server whose SSL the test has its hands on. */
+struct raw {
+	struct envoi_stream *client;
+	struct envoi_tls_link *link;
+	int fd;
+};
+
+static void open_raw(struct raw *raw, int version)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	int fds[2];
+	enum envoi_io ours = ENVOI_IO_AGAIN;
+	enum envoi_io theirs = ENVOI_IO_AGAIN;
+	ck_assert_int_eq(envoi_socket_pair(fds), 0);
+	SSL_CTX_set_max_proto_version(server->ctx, version);
+	raw->fd = fds[1];
+	raw->client = envoi_stream_new(fds[0]);
+	raw->link = envoi_tls_link_new(server, fds[1], NULL, &err);
+	ck_assert_ptr_nonnull(raw->link);
+	ck_assert_int_eq(envoi_stream_start_tls(raw->client, client, "localhost", &err), 0);
+	for (int i = 0; i < 10; i++) {
+		if (ours == ENVOI_IO_AGAIN) {
+			ours = envoi_stream_handshake(raw->client, &err);
+		}
+		if (theirs == ENVOI_IO_AGAIN) {
+			theirs = envoi_tls_link_handshake(raw->link, &err);
+		}
+	}
+	ck_assert_int_eq(ours, ENVOI_IO_OK);
+	ck_assert_int_eq(theirs, ENVOI_IO_OK);
+}
+
+static void close_raw(struct raw *raw)
+{
+	envoi_tls_link_free(raw->link);
+	close(raw->fd);
+	envoi_stream_free(raw->client);
+}
+
+/* One line each way after the server did something to the protocol. */
+static void exchange(struct raw *raw)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	char text[32] = "";
+	size_t n = 0;
+	ck_assert_int_eq(envoi_tls_link_write(raw->link, "250 ok\r\n", 8, &n, &err), ENVOI_IO_OK);
+	ck_assert_int_eq(hear(raw->client, text, sizeof(text), &err), ENVOI_IO_OK);
+	ck_assert_str_eq(text, "250 ok\r\n");
+	say(raw->client, "QUIT\r\n");
+	n = 0;
+	enum envoi_io result;
+	do {
+		result = envoi_tls_link_read(raw->link, text, sizeof(text), &n, &err);
+	} while (result == ENVOI_IO_AGAIN);
+	ck_assert_msg(result == ENVOI_IO_OK, "%s", err.text);
+	ck_assert_uint_eq(n, 6);
+}
+
+START_TEST(key_update_goes_unnoticed)
+{
+	struct raw raw;
+	open_raw(&raw, TLS1_3_VERSION);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(SSL_key_update(raw.link->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		exchange(&raw);
+	}
+	close_raw(&raw);
+}
+END_TEST
+
+/* The wish for a new handshake is turned down (CVE-2009-3555). */
+START_TEST(renegotiation_is_refused)
+{
+	struct raw raw;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	char text[32];
+	size_t n;
+	open_raw(&raw, TLS1_2_VERSION);
+	ck_assert_str_eq(envoi_stream_tls(raw.client)->version, "TLSv1.2");
+	SSL_clear_options(raw.link->ssl, SSL_OP_NO_RENEGOTIATION);
+	ck_assert_int_eq(SSL_renegotiate(raw.link->ssl), 1);
+	ck_assert_int_eq(SSL_do_handshake(raw.link->ssl), 1);
+	(void)envoi_stream_read(raw.client, text, sizeof(text), &n, &err);
+	/* The answer is an alert, which OpenSSL's server takes as fatal. */
+	ck_assert_int_eq(envoi_tls_link_read(raw.link, text, sizeof(text), &n, &err),
+		ENVOI_IO_ERROR);
+	ck_assert_msg(strstr(err.text, "renegotiation") != NULL || strstr(err.text, "handshake")
+			!= NULL,
+		"%s", err.text);
+	close_raw(&raw);
+}
+END_TEST
+
+/* One connection to the listener as host; was its session resumed? */
+static bool connect_once(struct envoi_tls *from, int listener, const char *host)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct pair pair;
+	char text[32];
+	open_tcp_pair(&pair, listener);
+	ck_assert_int_eq(envoi_stream_start_tls(pair.client, from, host, &err), 0);
+	ck_assert_int_eq(envoi_stream_accept_tls(pair.server, server, &err), 0);
+	shake(&pair);
+	ck_assert_msg(pair.client_result == ENVOI_IO_OK, "%s", pair.client_error.text);
+	bool resumed = envoi_stream_tls(pair.client)->resumed;
+	/* Facts of a resumed session are whole. */
+	ck_assert_str_eq(envoi_stream_tls(pair.client)->subject, "CN=localhost");
+	ck_assert_uint_eq(strlen(envoi_stream_tls(pair.client)->pin), 71);
+	/* Tickets come with the first octets. */
+	say(pair.server, "220 hello\r\n");
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_OK);
+	close_pair(&pair);
+	return resumed;
+}
+
+START_TEST(session_is_resumed_with_the_same_peer_only)
+{
+	int version = _i == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+	int listener = open_listener();
+	int other = open_listener();
+	SSL_CTX_set_max_proto_version(server->ctx, version);
+	ck_assert(!connect_once(client, listener, "localhost"));
+	ck_assert(connect_once(client, listener, "localhost"));
+	ck_assert(connect_once(client, listener, "LOCALHOST."));
+	ck_assert(!connect_once(client, listener, "mx.example.org"));
+	ck_assert(!connect_once(client, other, "localhost"));
+	struct envoi_tls *second = client_with(&(struct envoi_tls_options){.insecure = true});
+	ck_assert(!connect_once(second, listener, "localhost"));
+	envoi_tls_free(second);
+	ck_assert(connect_once(client, listener, "localhost"));
+	close(listener);
+	close(other);
+}
+END_TEST
+
+/* More sessions than are kept: the oldest go. */
+START_TEST(cache_has_an_end)
+{
+	int listener = open_listener();
+	SSL_CTX_set_max_proto_version(server->ctx, TLS1_2_VERSION);
+	char host[32];
+	for (int i = 0; i <= ENVOI_LIMIT_TLS_SESSIONS; i++) {
+		(void)snprintf(host, sizeof(host), "h%d.example.org", i);
+		ck_assert(!connect_once(client, listener, host));
+	}
+	ck_assert(connect_once(client, listener, host));
+	ck_assert(connect_once(client, listener, "h2.example.org"));
+	ck_assert(!connect_once(client, listener, "h0.example.org"));
+	close(listener);
+}
+END_TEST
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_ENV);
+	Suite *suite = suite_create("stream");
+	TCase *tcase = tcase_create("stream");
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	/* Loops: 0 plain, 1 TLS. */
+	tcase_add_loop_test(tcase, octets_go_both_ways_through_tiny_buffers, 0, 2);
+	tcase_add_test(tcase, pending_octets_are_told);
+	tcase_add_loop_test(tcase, orderly_end_is_eof, 0, 2);
+	tcase_add_test(tcase, end_without_close_notify_is_a_truncated_eof);
+	tcase_add_test(tcase, plaintext_behind_close_notify_is_not_read);
+	tcase_add_test(tcase, plaintext_amid_tls_is_an_error);
+	tcase_add_loop_test(tcase, writing_to_nobody_is_an_error_without_a_signal, 0, 2);
+	tcase_add_test(tcase, reset_is_an_error);
+	tcase_add_test(tcase, pair_of_pipes_is_a_stream);
+	tcase_add_test(tcase, key_update_goes_unnoticed);
+	tcase_add_test(tcase, renegotiation_is_refused);
+	tcase_add_loop_test(tcase, session_is_resumed_with_the_same_peer_only, 0, 2);
+	tcase_add_test(tcase, cache_has_an_end);
+	tcase_set_timeout(tcase, 60);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
