@@ -3,12 +3,13 @@
  * scan says, and what happens when a file changes under the reading.
  */
 #include <check.h>
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -174,11 +175,401 @@ START_TEST(one_file_one_message)
 }
 END_TEST
 
+/* Situation 160: what stands across the end of a block is as elsewhere. */
+static const struct {
+	const char *in;
+	const char *out;
+} edges[] = {
+	{"x\r\ny", "x\r\ny"},
+	{"x\ny", "x\r\ny"},
+	{"x\ry", "x\r\ny"},
+	{"x\n.y", "x\r\n..y"},
+	{"x\r\n.y", "x\r\n..y"},
+	{"x\r.\r\ny", "x\r\n..\r\ny"},
+	{"x\r\r\ny", "x\r\n\r\ny"},
+	{"x\n.\r\n.\ny", "x\r\n..\r\n..\r\ny"},
+};
+
+START_TEST(edges_of_blocks)
+{
+	static char in[2 * ENVOI_LIMIT_BLOCK];
+	static char want[2 * ENVOI_LIMIT_BLOCK];
+	const char *edge = edges[_i].in;
+	make_folder();
+	for (size_t back = 0; back <= strlen(edge); back++) {
+		memset(in, 'x', sizeof(in));
+		memset(want, 'x', sizeof(want));
+		memcpy(in, "A:", 2);
+		memcpy(want, "A:", 2);
+		size_t at = ENVOI_LIMIT_BLOCK - back;
+		memcpy(in + at, edge, strlen(edge));
+		memcpy(want + at, edges[_i].out, strlen(edges[_i].out));
+		write_file(in, at + strlen(edge));
+		struct envoi_message *message = take_one(file);
+		size_t n;
+		char *out = read_body(message, true, ENVOI_LIMIT_BLOCK, &n);
+		memcpy(want + at + strlen(edges[_i].out), "\r\n", 2);
+		ck_assert_uint_eq(n, at + strlen(edges[_i].out) + 2);
+		ck_assert_int_eq(memcmp(out, want, n), 0);
+		free(out);
+		envoi_message_free(message);
+	}
+	remove_folder();
+}
+END_TEST
+
+/* A child process writes n octets, some at a time, into a pipe. */
+static int start_writer(size_t n, int flags, pid_t *ret_pid)
+{
+	int ends[2];
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(fcntl(ends[0], F_SETFL, fcntl(ends[0], F_GETFL) | flags), 0);
+	*ret_pid = fork();
+	ck_assert_int_ge(*ret_pid, 0);
+	if (*ret_pid == 0) {
+		(void)close(ends[0]);
+		for (size_t i = 0; i < n;) {
+			char text[1000];
+			size_t some = n - i < sizeof(text) ? n - i : sizeof(text);
+			for (size_t k = 0; k < some; k++) {
+				text[k] = i + k == 1 ? ':' : (char)('a' + (i + k) % 26);
+			}
+			if (write(ends[1], text, some) != (ssize_t)some) {
+				_exit(1);
+			}
+			i += some;
+		}
+		_exit(0);
+	}
+	(void)close(ends[1]);
+	return ends[0];
+}
+
+static const size_t spooled[] = {0, 1, ENVOI_LIMIT_SPOOL_MEMORY - 1, ENVOI_LIMIT_SPOOL_MEMORY,
+	ENVOI_LIMIT_SPOOL_MEMORY + 1, 2 * ENVOI_LIMIT_SPOOL_MEMORY, 1000000};
+
+START_TEST(a_stream_is_spooled_whole)
+{
+	make_folder();
+	ck_assert_int_eq(setenv("TMPDIR", folder, 1), 0);
+	pid_t pid;
+	size_t size = spooled[_i / 2];
+	int saved = with_stdin(start_writer(size, _i % 2 == 0 ? 0 : O_NONBLOCK, &pid));
+	struct envoi_message *message = take_one("-");
+	restore_stdin(saved);
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	/* One octet is no field: an empty line goes first. */
+	size_t first = size == 1 ? 2 : 0;
+	size_t n;
+	char *out = read_body(message, true, 5000, &n);
+	ck_assert_uint_eq(n, size > 0 ? first + size + 2 : 0);
+	size_t wrong = 0;
+	for (size_t i = 0; i < size; i++) {
+		wrong += out[first + i] != (i == 1 ? ':' : (char)('a' + i % 26));
+	}
+	ck_assert_uint_eq(wrong, 0);
+	free(out);
+	envoi_message_free(message);
+	ck_assert_int_eq(unsetenv("TMPDIR"), 0);
+	/* Empty: the temporary file had no name, or lost it. */
+	remove_folder();
+}
+END_TEST
+
+static enum envoi_status open_status(const char *path, char *text)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_input *input = NULL;
+	if (envoi_input_open(path, false, &input, &err) == 0) {
+		envoi_input_free(input);
+		ck_assert_int_eq(err.status, ENVOI_STATUS_OK);
+	} else {
+		ck_assert_ptr_null(input);
+	}
+	strcpy(text, err.text);
+	return err.status;
+}
+
+START_TEST(what_cannot_be_opened)
+{
+	char text[400];
+	make_folder();
+	ck_assert_int_eq(open_status(file, text), ENVOI_STATUS_NOINPUT);
+	ck_assert_ptr_nonnull(strstr(text, file));
+	ck_assert_int_eq(open_status(folder, text), ENVOI_STATUS_NOINPUT);
+	ck_assert_ptr_nonnull(strstr(text, "is a directory"));
+	ck_assert_int_eq(open_status("", text), ENVOI_STATUS_NOINPUT);
+	/* A socket has a path and cannot be opened. */
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	strcpy(address.sun_path, file);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(open_status(file, text), ENVOI_STATUS_NOINPUT);
+	(void)close(fd);
+	if (geteuid() != 0) {
+		(void)unlink(file);
+		write_file("A: b\n", 5);
+		ck_assert_int_eq(chmod(file, 0), 0);
+		ck_assert_int_eq(open_status(file, text), ENVOI_STATUS_NOINPUT);
+	}
+	/* stdin: a directory; closed; not for reading. */
+	int saved = with_stdin(open(folder, O_RDONLY));
+	ck_assert_int_eq(open_status("-", text), ENVOI_STATUS_NOINPUT);
+	(void)close(0);
+	ck_assert_int_eq(open_status("-", text), ENVOI_STATUS_NOINPUT);
+	ck_assert_ptr_nonnull(strstr(text, "standard input"));
+	ck_assert_int_eq(open("/dev/null", O_WRONLY), 0);
+	ck_assert_int_eq(open_status("-", text), ENVOI_STATUS_IO);
+	restore_stdin(saved);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(no_descriptors)
+{
+	struct rlimit old;
+	char text[400];
+	make_folder();
+	write_file("A: b\n", 5);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	struct rlimit none = {.rlim_cur = 0, .rlim_max = old.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	enum envoi_status status = open_status(file, text);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_int_eq(status, ENVOI_STATUS_SYSTEM);
+	remove_folder();
+}
+END_TEST
+
+/* Situation 247. */
+START_TEST(no_room_for_the_spool)
+{
+	char text[400];
+	pid_t pid;
+	ck_assert_int_eq(setenv("TMPDIR", "/nonexistent/folder", 1), 0);
+	int saved = with_stdin(start_writer(200000, 0, &pid));
+	ck_assert_int_eq(open_status("-", text), ENVOI_STATUS_CANTCREATE);
+	ck_assert_ptr_nonnull(strstr(text, "/nonexistent/folder"));
+	restore_stdin(saved);
+	(void)waitpid(pid, NULL, 0);
+	ck_assert_int_eq(unsetenv("TMPDIR"), 0);
+	/* A limit on the size of files does for a full disk. */
+	struct rlimit old;
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	struct rlimit small = {.rlim_cur = 100000, .rlim_max = old.rlim_max};
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+	saved = with_stdin(start_writer(200000, 0, &pid));
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	enum envoi_status status = open_status("-", text);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	(void)signal(SIGXFSZ, handler);
+	restore_stdin(saved);
+	(void)waitpid(pid, NULL, 0);
+	ck_assert_int_eq(status, ENVOI_STATUS_IO);
+	ck_assert_ptr_nonnull(strstr(text, "temporary file"));
+}
+END_TEST
+
+START_TEST(a_fifo_is_read_to_its_end)
+{
+	make_folder();
+	ck_assert_int_eq(mkfifo(file, 0600), 0);
+	pid_t pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		int fd = open(file, O_WRONLY);
+		_exit(write(fd, "A: b\n", 5) == 5 ? 0 : 1);
+	}
+	struct envoi_message *message = take_one(file);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	check_body(message, true, "A: b\r\n");
+	ck_assert_str_eq(envoi_message_name(message), file);
+	envoi_message_free(message);
+	remove_folder();
+}
+END_TEST
+
+/* Situations 176 and 183: how a file changes behind our back. */
+static void change(int how)
+{
+	struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	char other[120];
+	switch (how) {
+	case 0: /* shorter */
+		ck_assert_int_eq(truncate(file, 3), 0);
+		break;
+	case 1: /* longer */
+		ck_assert_int_eq(truncate(file, 1000000), 0);
+		break;
+	case 2: /* other octets, as many */
+		ck_assert_int_eq(utimensat(AT_FDCWD, file, times, 0), 0);
+		break;
+	case 3: /* another file of that name, as big and as old */
+		(void)snprintf(other, sizeof(other), "%s.old", file);
+		ck_assert_int_eq(rename(file, other), 0);
+		write_file("A: b\n", 5);
+		ck_assert_int_eq(truncate(file, 400000), 0);
+		struct stat st;
+		ck_assert_int_eq(stat(other, &st), 0);
+		times[0] = times[1] = st.st_mtim;
+		ck_assert_int_eq(utimensat(AT_FDCWD, file, times, 0), 0);
+		ck_assert_int_eq(unlink(other), 0);
+		break;
+	default: /* gone */
+		ck_assert_int_eq(unlink(file), 0);
+	}
+}
+
+static struct envoi_message *take_big(void)
+{
+	make_folder();
+	write_file("A: b\n", 5);
+	ck_assert_int_eq(truncate(file, 400000), 0);
+	return take_one(file);
+}
+
+START_TEST(changed_before_it_is_sent)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_message *message = take_big();
+	struct envoi_body *body = NULL;
+	change(_i);
+	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), -1);
+	ck_assert_ptr_null(body);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_IO);
+	ck_assert_ptr_nonnull(strstr(err.text, file));
+	envoi_message_free(message);
+	remove_folder();
+}
+END_TEST
+
+/* A file that is replaced or removed stays as it was for those who have it
+ * open; one that is changed in place never comes to its last octets. */
+START_TEST(changed_while_it_is_sent)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_message *message = take_big();
+	struct envoi_body *body = NULL;
+	static char out[1000];
+	size_t have = 0;
+	bool last = false;
+	int result = 0;
+	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), 0);
+	while (result == 0 && !last) {
+		size_t n;
+		result = envoi_body_read(body, out, sizeof(out), &n, &last, &err);
+		if (result == 0) {
+			if (have == 0) {
+				change(_i);
+			}
+			have += n;
+		}
+	}
+	if (_i >= 3) {
+		ck_assert_int_eq(result, 0);
+		ck_assert_uint_eq(have, 400000 + 1 + 2);
+	} else {
+		ck_assert_int_eq(result, -1);
+		ck_assert_int_eq(err.status, ENVOI_STATUS_IO);
+	}
+	ck_assert_uint_le(have, envoi_message_facts(message)->size);
+	envoi_body_close(body);
+	envoi_message_free(message);
+	remove_folder();
+}
+END_TEST
+
+/* The same size and time, but more octets on the wire: none too many leave. */
+START_TEST(changed_unnoticed_by_the_file_system)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct stat st;
+	static char text[10000];
+	make_folder();
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "A:", 2);
+	write_file(text, sizeof(text));
+	struct envoi_message *message = take_one(file);
+	ck_assert_int_eq(stat(file, &st), 0);
+	memset(text + 100, '\n', 1000);
+	write_file(text, sizeof(text));
+	struct timespec times[2] = {st.st_mtim, st.st_mtim};
+	ck_assert_int_eq(utimensat(AT_FDCWD, file, times, 0), 0);
+	struct envoi_body *body = NULL;
+	char out[64];
+	size_t have = 0;
+	bool last = false;
+	int result = 0;
+	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), 0);
+	while (result == 0 && !last) {
+		size_t n;
+		result = envoi_body_read(body, out, sizeof(out), &n, &last, &err);
+		have += result == 0 ? n : 0;
+	}
+	ck_assert_int_eq(result, -1);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_IO);
+	ck_assert_uint_le(have, envoi_message_facts(message)->size);
+	envoi_body_close(body);
+	envoi_message_free(message);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(missing_when_it_is_scanned)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_input *input;
+	struct envoi_message *message;
+	struct envoi_body *body;
+	make_folder();
+	write_file("A: b\n", 5);
+	ck_assert_int_eq(envoi_input_open(file, false, &input, &err), 0);
+	ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
+	envoi_input_free(input);
+	ck_assert_int_eq(unlink(file), 0);
+	ck_assert_int_eq(envoi_message_scan(message, &err), -1);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
+	/* Not scanned: cannot be sent. */
+	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), -1);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_BUG);
+	/* Back again: it can. */
+	write_file("A: b\n", 5);
+	ck_assert_int_eq(envoi_message_scan(message, &err), 0);
+	check_body(message, true, "A: b\r\n");
+	envoi_message_free(message);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(nothing_is_freed_twice)
+{
+	envoi_input_free(NULL);
+	envoi_message_free(NULL);
+	envoi_body_close(NULL);
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
 int main(void)
 {
 	Suite *suite = suite_create("message");
 	TCase *tc = tcase_create("message");
-	tcase_add_loop_test(tc, one_file_one_message, 0, (int)(sizeof(forms) / sizeof(forms[0])));
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, one_file_one_message, 0, COUNT(forms));
+	tcase_add_loop_test(tc, edges_of_blocks, 0, COUNT(edges));
+	tcase_add_loop_test(tc, a_stream_is_spooled_whole, 0, 2 * COUNT(spooled));
+	tcase_add_test(tc, what_cannot_be_opened);
+	tcase_add_test(tc, no_descriptors);
+	tcase_add_test(tc, no_room_for_the_spool);
+	tcase_add_test(tc, a_fifo_is_read_to_its_end);
+	tcase_add_loop_test(tc, changed_before_it_is_sent, 0, 5);
+	tcase_add_loop_test(tc, changed_while_it_is_sent, 0, 5);
+	tcase_add_test(tc, changed_unnoticed_by_the_file_system);
+	tcase_add_test(tc, missing_when_it_is_scanned);
+	tcase_add_test(tc, nothing_is_freed_twice);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

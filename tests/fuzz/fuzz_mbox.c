@@ -1,0 +1,101 @@
+/*
+ * Any octets as a message or an mbox on stdin: what goes on the wire has the
+ * size the scan said, no bare CR or LF, and every dot at a line start is
+ * stuffed; and an mbox gives no more octets than it has. The first octet
+ * chooses: bit 0 mbox, the others the room of a read.
+ */
+#include <string.h>
+
+#include <unistd.h>
+
+#include <envoi/message.h>
+
+#include "base/tmpfile.h"
+#include "fuzz.h"
+
+/* What follows the wire octet by octet. */
+struct wire {
+	uint64_t octets;
+	uint64_t stuffed;
+	bool after_cr;
+	bool line_start;
+	bool after_dot;
+};
+
+static void check_octet(struct wire *wire, char c)
+{
+	MUST((c == '\n') == wire->after_cr);
+	MUST(!wire->after_dot || c == '.');
+	wire->after_dot = wire->line_start && c == '.';
+	wire->stuffed += wire->after_dot;
+	wire->octets++;
+	wire->line_start = c == '\n';
+	wire->after_cr = c == '\r';
+}
+
+static void check_message(struct envoi_message *message, size_t room)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_body *body = NULL;
+	struct wire wire = {.line_start = true};
+	MUST(envoi_message_scan(message, &err) == 0);
+	const struct envoi_message_facts *facts = envoi_message_facts(message);
+	MUST(strlen(facts->message_id) <= 998);
+	MUST(facts->longest <= facts->size);
+	MUST(envoi_body_open(message, true, &body, &err) == 0);
+	char *out = malloc(room);
+	MUST(out != NULL);
+	for (bool last = false; !last;) {
+		size_t n;
+		MUST(envoi_body_read(body, out, room, &n, &last, &err) == 0);
+		MUST(n <= room && (n > 0 || last));
+		for (size_t i = 0; i < n; i++) {
+			check_octet(&wire, out[i]);
+		}
+	}
+	MUST(wire.line_start);
+	MUST(wire.octets - wire.stuffed == facts->size);
+	free(out);
+	envoi_body_close(body);
+}
+
+static void put_on_stdin(const uint8_t *data, size_t size)
+{
+	int fd = envoi_tmpfile_open("/tmp");
+	MUST(fd >= 0);
+	MUST(size == 0 || write(fd, data, size) == (ssize_t)size);
+	MUST(lseek(fd, 0, SEEK_SET) == 0);
+	MUST(dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+	if (fd != STDIN_FILENO) {
+		(void)close(fd);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0) {
+		return 0;
+	}
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_input *input = NULL;
+	bool mbox = (data[0] & 1) != 0;
+	size_t room = 4 + (size_t)(data[0] >> 1);
+	put_on_stdin(data + 1, size - 1);
+	MUST(envoi_input_open("-", mbox, &input, &err) == 0);
+	for (size_t count = 0;; count++) {
+		struct envoi_message *message = NULL;
+		if (envoi_input_next(input, &message, &err) != 0) {
+			MUST(mbox && count == 0 && err.status == ENVOI_STATUS_DATA);
+			break;
+		}
+		if (message == NULL) {
+			MUST(mbox || count == 1);
+			break;
+		}
+		MUST(count < size);
+		check_message(message, room);
+		envoi_message_free(message);
+	}
+	envoi_input_free(input);
+	return 0;
+}
