@@ -44,6 +44,12 @@
 #define ENVOI_LIMIT_ATTEMPTS 2
 /* TLS sessions kept for resumption: tickets are up to some kB each. */
 #define ENVOI_LIMIT_TLS_SESSIONS 32
+/* Receiver: input not looked at yet; a multiple of a TLS record. */
+#define ENVOI_LIMIT_RECEIVED 65536
+/* Receiver: text of one reply line (RFC 5321 4.5.3.1.5: 512 with the rest). */
+#define ENVOI_LIMIT_REPLY_TEXT_SENT 480
+/* Receiver: commands that make no sense before it gives up. */
+#define ENVOI_LIMIT_BAD_COMMANDS 20
 /* Connections at once (--sessions). */
 #define ENVOI_LIMIT_SESSIONS 1000
 
