@@ -15,7 +15,7 @@ CLOSES = re.compile(r"[2-5][0-9][0-9]|eof|reset|timeout|not-sent")
 SANITIZERS = (b"AddressSanitizer", b"LeakSanitizer", b"runtime error:",
               b"UndefinedBehaviorSanitizer")
 # Statuses with which nothing was begun, so that nothing is reported.
-SILENT = (64, 78)
+SILENT = (64, 73, 78)
 
 
 def check(run):
@@ -109,6 +109,9 @@ def ledger(run, report):
         got = sum(1 for recipient in recipients if recipient["outcome"] == "delivered")
         lmtp = any(script.ledger.lmtp for script in run.scripts)
         delivered += got if lmtp else min(got, 1)
+    everybody = all(message["outcome"] == "delivered" for message in report["message"].values())
+    if run.process.returncode == 0 and not everybody:
+        return run.fail(0, "exit 0, and not everybody has the mail")
     positive = sum(script.ledger.positive for script in run.scripts)
     if delivered > positive:
         return run.fail(0, "%d delivered, but the server confirmed %d" % (delivered, positive))
