@@ -1,0 +1,105 @@
+"""Counts the positive replies that the script gave to an end of data.
+
+The player shows it every byte in order; it follows the commands of one
+connection just far enough to know which reply answers an end of data, by
+counting.  A report that claims more deliveries than this is wrong.
+"""
+
+
+class Ledger:
+    def __init__(self):
+        self.pending = []
+        self.client = bytearray()
+        self.server = bytearray()
+        self.body = False
+        self.chunk = 0
+        self.last = False
+        self.accepted = 0
+        self.lmtp = False
+        self.positive = 0
+
+    def from_client(self, data):
+        self.client += data
+        while self.step():
+            pass
+
+    def step(self):
+        if self.chunk:
+            taken = min(self.chunk, len(self.client))
+            del self.client[:taken]
+            self.chunk -= taken
+            if self.chunk or not taken:
+                return False
+            if self.last:
+                self.end_of_data()
+            return True
+        if self.pending and self.pending[-1] == "DATA":
+            # Nothing may follow DATA before its reply.
+            return False
+        at = self.client.find(b"\n")
+        if at < 0:
+            return False
+        line = bytes(self.client[:at]).rstrip(b"\r")
+        del self.client[: at + 1]
+        if self.body:
+            if line == b".":
+                self.body = False
+                self.end_of_data()
+            return True
+        words = line.upper().split()
+        verb = words[0].decode("latin-1") if words else ""
+        if verb == "BDAT":
+            self.chunk = int(words[1])
+            self.last = len(words) > 2
+            if not self.last:
+                self.pending.append("BDAT")
+            elif not self.chunk:
+                self.end_of_data()
+            return True
+        if verb == "LHLO":
+            self.lmtp = True
+        if verb == "MAIL":
+            self.accepted = 0
+        self.pending.append(verb)
+        return True
+
+    def end_of_data(self):
+        if self.lmtp:
+            self.pending.append("END-LMTP")
+        else:
+            self.pending.append("END")
+
+    def from_server(self, data):
+        self.server += data
+        while True:
+            at = self.server.find(b"\n")
+            if at < 0:
+                return
+            line = bytes(self.server[:at])
+            del self.server[: at + 1]
+            if line[3:4] == b"-":
+                continue
+            self.reply(line[:3])
+
+    def reply(self, code):
+        if not self.pending:
+            return
+        verb = self.pending.pop(0)
+        if verb == "END-LMTP":
+            if self.accepted > 1:
+                self.accepted -= 1
+                self.pending.insert(0, verb)
+        elif verb == "RCPT" and code[:1] == b"2":
+            self.accepted += 1
+        elif verb == "DATA" and code[:1] == b"3":
+            self.body = True
+        if verb.startswith("END") and code[:1] == b"2":
+            self.positive += 1
+        while self.step():
+            pass
+
+    def forget(self):
+        """TLS has started: the client says EHLO again."""
+        self.pending.clear()
+        self.client.clear()
+        self.server.clear()
