@@ -4,6 +4,7 @@ Nothing here sleeps to wait for something to happen: readiness is polled for, wi
 and a process that died while we waited is reported with its own last words.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -12,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -73,14 +73,16 @@ def answers(address):
         probe.settimeout(START_BOUND)
         try:
             probe.connect(target)
-            # Read the greeting, so that the server sees a whole client and not a port scan.
-            return bool(probe.recv(512))
         except OSError:
             return False
+        with contextlib.suppress(OSError):
+            probe.recv(512)  # its greeting, where it sends one
+        return True
 
 
 class Process:
-    """A server in its own process group, ended as a whole by its id."""
+    """A server in its own process group, ended as a whole by its id; at the latest when the
+    tests end, even if they are interrupted."""
 
     def __init__(self, argv, log, **options):
         self.log = log
@@ -88,6 +90,7 @@ class Process:
             self.child = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, **options
             )
+        atexit.register(self.stop)
 
     def poll(self):
         return self.child.poll()
@@ -97,6 +100,7 @@ class Process:
             return f.read()[-2000:]
 
     def stop(self):
+        atexit.unregister(self.stop)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGTERM)
         try:
@@ -117,7 +121,9 @@ def start_on_free_port(start, tries=5):
         process = start(port)
         try:
             wait_for("server", lambda: answers(port), alive=process)
-            return process, port
+            if process.poll() is None:
+                return process, port
+            raise ServerDied("server")
         except (ServerDied, TimeoutError) as e:
             process.stop()
             if attempt == tries - 1:
@@ -221,7 +227,8 @@ def similarity(missing, content):
 
 def first_difference(want, got):
     at = len(os.path.commonprefix([want, got]))
-    return f"differs at octet {at}: sent {want[at - 20:at + 40]!r}, arrived {got[at - 20:at + 40]!r}"
+    part = slice(max(0, at - 20), at + 40)
+    return f"differs at octet {at}: sent {want[part]!r}, arrived {got[part]!r}"
 
 
 def strip_trace(content, names):
