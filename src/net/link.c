@@ -12,6 +12,7 @@
 #include <envoi/message.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "net/stream.h"
 
@@ -386,10 +387,11 @@ static bool read_some(struct envoi_link *link, int64_t now)
 	}
 }
 
-enum envoi_event envoi_link_step(struct envoi_link *link, int64_t now,
+enum envoi_event envoi_link_step(struct envoi_link *link,
 	struct envoi_transaction **ret_transaction)
 {
 	for (;;) {
+		int64_t now = envoi_clock_now();
 		enum envoi_event event =
 			envoi_session_next_event(link->session, ret_transaction);
 		if (event == ENVOI_EVENT_START_TLS) {

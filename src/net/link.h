@@ -63,7 +63,7 @@ void envoi_link_ready(struct envoi_link *link, short revents);
  * Reads and writes until it would have to wait (NONE), or there is an event
  * for the caller: READY, FINISHED, CLOSED. Call again after acting on it.
  */
-enum envoi_event envoi_link_step(struct envoi_link *link, int64_t now,
+enum envoi_event envoi_link_step(struct envoi_link *link,
 	struct envoi_transaction **ret_transaction);
 
 /** When envoi_link_step() is due without an event of poll. */

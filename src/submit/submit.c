@@ -393,7 +393,7 @@ static void channel_run(struct channel *channel, int64_t now)
 {
 	struct envoi_transaction *transaction = NULL;
 	for (;;) {
-		switch (envoi_link_step(channel->link, now, &transaction)) {
+		switch (envoi_link_step(channel->link, &transaction)) {
 		case ENVOI_EVENT_NONE:
 			return;
 		case ENVOI_EVENT_READY:
