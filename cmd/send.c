@@ -200,18 +200,8 @@ static int complete(struct send *send, struct cmd_parser *parser, const char *co
 
 /* -- --dry-run ---------------------------------------------------------------- */
 
-static void show_envelope(const struct envoi_request *request)
-{
-	for (size_t i = 0; i < request->server_count; i++) {
-		printf("%-9s  %s\n", i == 0 ? "server" : "or", request->servers[i].label);
-	}
-	printf("%-9s  <%s>\n", "from", request->sender);
-	for (size_t i = 0; i < request->recipient_count; i++) {
-		printf("%-9s  <%s>\n", "to", request->recipients[i]);
-	}
-}
-
-static enum envoi_status show_message(struct envoi_message *message)
+static enum envoi_status show_message(struct send *send, size_t index,
+	struct envoi_message *message)
 {
 	struct envoi_error err;
 	if (envoi_message_scan(message, &err) != 0) {
@@ -219,27 +209,29 @@ static enum envoi_status show_message(struct envoi_message *message)
 		return err.status;
 	}
 	const struct envoi_message_facts *facts = envoi_message_facts(message);
-	printf("%-9s  %s  %ju octets%s%s\n", "message", envoi_message_name(message),
-		(uintmax_t)facts->size, facts->eight_bit ? "  8-bit" : "",
-		facts->nul_line > 0      ? "  holds a NUL: cannot be sent"
-		: facts->longest > 998 ? "  has a line over 998 octets"
-				       : "");
+	struct cmd_ui *ui = &send->connection.ui;
+	size_t length = 0;
+	if (ui->report) {
+		ui_put(ui, envoi_report_plan(ui->format, &send->connection.request, index,
+				   envoi_message_name(message), facts, &length),
+			length);
+	}
 	return facts->nul_line > 0 ? ENVOI_STATUS_DATA : ENVOI_STATUS_OK;
 }
 
-static enum envoi_status show_source(const char *source, bool mbox)
+static enum envoi_status show_source(struct send *send, const char *source, size_t *index)
 {
 	struct envoi_error err;
 	struct envoi_input *input = NULL;
 	struct envoi_message *message = NULL;
 	enum envoi_status status = ENVOI_STATUS_OK;
-	if (envoi_input_open(source, mbox, &input, &err) != 0) {
+	if (envoi_input_open(source, send->connection.request.mbox, &input, &err) != 0) {
 		ui_error(&err);
 		return err.status;
 	}
 	int result;
 	while ((result = envoi_input_next(input, &message, &err)) == 0 && message != NULL) {
-		status = envoi_status_worse(status, show_message(message));
+		status = envoi_status_worse(status, show_message(send, (*index)++, message));
 		envoi_message_free(message);
 	}
 	if (result != 0) {
@@ -250,13 +242,14 @@ static enum envoi_status show_source(const char *source, bool mbox)
 	return status;
 }
 
-static enum envoi_status dry_run(const struct envoi_request *request)
+static enum envoi_status dry_run(struct send *send)
 {
+	const struct envoi_request *request = &send->connection.request;
 	enum envoi_status status = ENVOI_STATUS_OK;
-	show_envelope(request);
+	size_t index = 0;
 	for (size_t i = 0; i < request->source_count; i++) {
 		status = envoi_status_worse(
-			status, show_source(request->sources[i], request->mbox));
+			status, show_source(send, request->sources[i], &index));
 	}
 	return status;
 }
@@ -280,7 +273,7 @@ int cmd_send(int argc, char **argv)
 		ui_error(&err);
 		status = err.status;
 	} else if (result == 0) {
-		status = send.dry_run ? dry_run(&send.connection.request)
+		status = send.dry_run ? dry_run(&send)
 				      : envoi_submit(&send.connection.request);
 	}
 	status = ui_close(&send.connection.ui, status);

@@ -97,7 +97,7 @@ static void trace(void *context, char mark, const char *text, size_t n)
 	free(line);
 }
 
-static void put(struct cmd_ui *ui, char *line, size_t length)
+void ui_put(struct cmd_ui *ui, char *line, size_t length)
 {
 	clear_progress(ui);
 	if (line == NULL || fwrite(line, 1, length, stdout) != length) {
@@ -111,7 +111,7 @@ static void message(void *context, const struct envoi_message_report *report)
 	struct cmd_ui *ui = context;
 	size_t length = 0;
 	char *line = envoi_report_message(ui->format, report, &length);
-	put(ui, line, length);
+	ui_put(ui, line, length);
 }
 
 static void session(void *context, const struct envoi_session_report *report)
@@ -120,7 +120,7 @@ static void session(void *context, const struct envoi_session_report *report)
 	size_t length = 0;
 	char *line = ui->probe ? envoi_report_probe(ui->format, report, &length)
 			       : envoi_report_session(ui->format, report, &length);
-	put(ui, line, length);
+	ui_put(ui, line, length);
 }
 
 static void progress(void *context, size_t settled, uint64_t octets)

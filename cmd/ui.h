@@ -40,6 +40,9 @@ void ui_error(const struct envoi_error *err);
  * ui->stop_pipe[0] readable; a second one kills. */
 struct envoi_observer ui_observer(struct cmd_ui *ui);
 
+/** Writes a line of a report to stdout and frees it; NULL: no memory. */
+void ui_put(struct cmd_ui *ui, char *line, size_t length);
+
 /** Status with a lost stdout taken in: IO, said on stderr. */
 enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <envoi/message.h>
@@ -83,9 +84,16 @@ void envoi_link_free(struct envoi_link *link)
 	if (link == NULL) {
 		return;
 	}
+	bool cut = link->body != NULL || link->unreadable != NULL
+		|| link->out_start < link->out_end;
 	envoi_body_close(link->body);
 	envoi_session_free(link->session);
-	if (link->stream != NULL) {
+	if (link->stream != NULL && cut) {
+		/* Half a message shall not trickle on when we are gone. */
+		const struct linger now = {.l_onoff = 1, .l_linger = 0};
+		(void)setsockopt(envoi_stream_fd(link->stream), SOL_SOCKET, SO_LINGER, &now,
+			sizeof(now));
+	} else if (link->stream != NULL) {
 		envoi_stream_shutdown(link->stream);
 	}
 	envoi_stream_free(link->stream);

@@ -89,7 +89,7 @@ static void data_reply(struct envoi_session *s, struct work *work, const struct 
 /* CHUNKING was offered and is not there: DATA from now on (RFC 3030 2). */
 static bool is_chunking_lie(const struct work *work, const struct envoi_reply *reply)
 {
-	bool unknown = reply->code == 500 || (reply->code >= 502 && reply->code <= 504);
+	bool unknown = reply->code >= 500 && reply->code <= 504;
 	return work->chunked && unknown && work->accepted > 0 && !work->redone;
 }
 

@@ -19,8 +19,8 @@ bool envoi_session_can_submit(const struct envoi_session *s, uint64_t size)
 	if (s->state != STATE_READY || s->closing) {
 		return false;
 	}
-	/* Without CHUNKING only one waits behind the one whose reply is due. */
-	size_t window = s->chunking && s->pipelining ? s->window : 2;
+	/* With DATA only one can go behind the dot whose reply is due. */
+	size_t window = !s->pipelining ? 1 : s->chunking ? s->window : 2;
 	return s->work_count < window
 		&& (s->work_count == 0 || s->work_bytes + size <= ENVOI_LIMIT_WINDOW_BYTES);
 }

@@ -65,7 +65,7 @@ static enum envoi_status refusal_status(const struct envoi_session *s, enum envo
 }
 
 /* A full transaction (452, 552: RFC 5321 4.5.3.1.10), unless the enhanced
- * code says that the mailbox or its address is the trouble. */
+ * code says that the mailbox or its address is the trouble (552 5.2.2). */
 static bool is_full(enum envoi_phase phase, const struct envoi_reply *reply)
 {
 	return phase == ENVOI_PHASE_RCPT && (reply->code == 452 || reply->code == 552)
@@ -91,11 +91,11 @@ void settle_reply(struct envoi_session *s, struct envoi_recipient *recipient,
 		}
 		return;
 	}
-	bool later = reply->code / 100 == 4 || (phase == ENVOI_PHASE_RCPT && reply->code == 552);
+	result->full = is_full(phase, reply);
+	bool later = reply->code / 100 == 4 || result->full;
 	result->outcome = later ? ENVOI_OUTCOME_DEFERRED : ENVOI_OUTCOME_REJECTED;
 	result->status = later ? ENVOI_STATUS_TEMPORARY
 			       : refusal_status(s, phase, reply->code);
-	result->full = is_full(phase, reply);
 	result->again = reply->code == 421;
 	if (!result->again) {
 		s->facts.settled++;

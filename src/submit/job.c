@@ -588,8 +588,11 @@ void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 	enum envoi_phase phase, const struct envoi_reply *reply)
 {
 	enum envoi_outcome outcome = ENVOI_OUTCOME_UNTRIED;
-	if (reply != NULL && reply->code >= 400) {
+	if (reply->code >= 400) {
 		outcome = reply->code < 500 ? ENVOI_OUTCOME_DEFERRED : ENVOI_OUTCOME_REJECTED;
+	} else {
+		/* What should have been a refusal, and is none, is told in words. */
+		reply = NULL;
 	}
 	struct item *item;
 	while ((item = job->waiting) != NULL || (item = pull(job)) != NULL) {

@@ -41,7 +41,7 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *trans
 	bool again);
 
 /** No session can be had any more: all that waits is settled by this fault
- * (reply: the server's, or NULL), or as its last transaction left it. */
+ * (reply: the server's, code 0: none), or as its last transaction left it. */
 void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 	enum envoi_phase phase, const struct envoi_reply *reply);
 

@@ -85,6 +85,18 @@ char *envoi_report_probe(enum envoi_report_format format,
 	return hand_over(&out, failed, ret_length);
 }
 
+char *envoi_report_plan(enum envoi_report_format format, const struct envoi_request *request,
+	size_t index, const char *source, const struct envoi_message_facts *facts,
+	size_t *ret_length)
+{
+	struct envoi_buffer out;
+	envoi_buffer_init(&out, REPORT_MAX);
+	int failed = format == ENVOI_REPORT_JSON
+		? report_plan_json(&out, request, index, source, facts)
+		: report_plan_text(&out, request, index, source, facts);
+	return hand_over(&out, failed, ret_length);
+}
+
 char *envoi_report_trace(double seconds, char mark, const char *text, size_t n,
 	size_t *ret_length)
 {

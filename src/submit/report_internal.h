@@ -20,5 +20,9 @@ int report_session_text(struct envoi_buffer *out, const struct envoi_session_rep
 int report_session_json(struct envoi_buffer *out, const struct envoi_session_report *report);
 int report_probe_text(struct envoi_buffer *out, const struct envoi_session_report *report);
 int report_probe_json(struct envoi_buffer *out, const struct envoi_session_report *report);
+int report_plan_text(struct envoi_buffer *out, const struct envoi_request *request, size_t index,
+	const char *source, const struct envoi_message_facts *facts);
+int report_plan_json(struct envoi_buffer *out, const struct envoi_request *request, size_t index,
+	const char *source, const struct envoi_message_facts *facts);
 
 #endif

@@ -67,6 +67,8 @@ struct run {
 	/** Without messages: connect once, greet and leave. */
 	bool probe;
 	bool probed;
+	/** What 530 asks for was said. */
+	bool explained;
 	enum envoi_status status;
 };
 
@@ -333,6 +335,8 @@ static void channel_end(struct channel *channel, int64_t now)
 		envoi_session_facts(envoi_link_session(channel->link));
 	bool useless = channel->settled == 0
 		&& (facts->error.status != ENVOI_STATUS_OK || channel->mails > 0);
+	/* One that is out of step once is not to be trusted with the rest. */
+	useless = useless || facts->error.status == ENVOI_STATUS_PROTOCOL;
 	bool retire = !facts->established && other_channel_works(channel);
 	if (useless && !retire) {
 		session_failed(channel, facts);
@@ -382,8 +386,30 @@ static void channel_feed(struct channel *channel, int64_t now)
 	}
 }
 
+/* RFC 4954 6 and RFC 3207 4: what 530 asks for is said once. */
+static void explain_refusal(struct channel *channel, const struct envoi_transaction *t)
+{
+	const struct envoi_session_facts *facts =
+		envoi_session_facts(envoi_link_session(channel->link));
+	struct run *run = channel->run;
+	if (run->explained || t->phase != ENVOI_PHASE_MAIL || t->reply.code != 530) {
+		return;
+	}
+	struct envoi_error err;
+	run->explained = true;
+	bool tls = !facts->tls && (facts->capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
+	(void)envoi_error_set(&err, tls ? ENVOI_STATUS_REFUSED : ENVOI_STATUS_AUTH,
+		"%s: %s required: 530 %s", channel->server->label, tls ? "TLS" : "authentication",
+		t->reply.text != NULL ? t->reply.text : "");
+	if (tls) {
+		envoi_error_hint(&err, "the server offers STARTTLS: --tls starttls");
+	}
+	warn(run, &err);
+}
+
 static void channel_finished(struct channel *channel, struct envoi_transaction *transaction)
 {
+	explain_refusal(channel, transaction);
 	bool again = transaction != envoi_link_unreadable(channel->link);
 	channel->flying--;
 	channel->settled += envoi_job_finished(channel->run->job, transaction, again);
@@ -498,6 +524,7 @@ static void stop(struct run *run, const struct envoi_error *why, bool at_once, i
 {
 	run->stopped = true;
 	note(run, '!', "%s", why->text);
+	warn(run, why);
 	envoi_route_fault(&run->route, why, ENVOI_PHASE_TOTAL, NULL);
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];

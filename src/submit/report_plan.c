@@ -1,0 +1,73 @@
+/*
+ * --dry-run: what would be sent, to whom, where.
+ */
+#include "submit/report_internal.h"
+
+#include "submit/json.h"
+
+/* Lines longer than this are against RFC 5321 4.5.3.1.6. */
+#define LINE_MAX_OCTETS 998
+
+static int put_envelope(struct envoi_buffer *out, const struct envoi_request *request)
+{
+	int failed = 0;
+	for (size_t i = 0; i < request->server_count; i++) {
+		failed |= envoi_buffer_printf(out, "%-9s  %s\n", i == 0 ? "server" : "or",
+			request->servers[i].label);
+	}
+	failed |= envoi_buffer_printf(out, "%-9s  <%s>\n", "from", request->sender);
+	for (size_t i = 0; i < request->recipient_count; i++) {
+		failed |= envoi_buffer_printf(
+			out, "%-9s  <%s>\n", i == 0 ? "to" : "", request->recipients[i]);
+	}
+	return failed;
+}
+
+int report_plan_text(struct envoi_buffer *out, const struct envoi_request *request, size_t index,
+	const char *source, const struct envoi_message_facts *facts)
+{
+	int failed = index == 0 ? put_envelope(out, request) : 0;
+	failed |= envoi_buffer_puts(out, "message    ");
+	failed |= envoi_span_escape(out, envoi_span_of(source));
+	failed |= envoi_buffer_printf(out, "  %ju octets%s", (uintmax_t)facts->size,
+		facts->eight_bit ? "  8-bit" : "");
+	if (facts->nul_line > 0) {
+		failed |= envoi_buffer_printf(out, "  cannot be sent: NUL in line %ju",
+			(uintmax_t)facts->nul_line);
+	}
+	if (facts->longest > LINE_MAX_OCTETS) {
+		failed |= envoi_buffer_printf(out, "  line %ju has %ju octets",
+			(uintmax_t)facts->longest_line, (uintmax_t)facts->longest);
+	}
+	return failed;
+}
+
+int report_plan_json(struct envoi_buffer *out, const struct envoi_request *request, size_t index,
+	const char *source, const struct envoi_message_facts *facts)
+{
+	struct envoi_json json;
+	envoi_json_begin(&json, out);
+	envoi_json_open(&json, NULL, '{');
+	envoi_json_text(&json, "type", "plan");
+	envoi_json_number(&json, "index", index);
+	envoi_json_text(&json, "source", source);
+	envoi_json_open(&json, "servers", '[');
+	for (size_t i = 0; i < request->server_count; i++) {
+		envoi_json_text(&json, NULL, request->servers[i].label);
+	}
+	envoi_json_close(&json, ']');
+	envoi_json_text(&json, "from", request->sender);
+	envoi_json_open(&json, "recipients", '[');
+	for (size_t i = 0; i < request->recipient_count; i++) {
+		envoi_json_text(&json, NULL, request->recipients[i]);
+	}
+	envoi_json_close(&json, ']');
+	envoi_json_text(&json, "message_id",
+		facts->message_id[0] != '\0' ? facts->message_id : NULL);
+	envoi_json_number(&json, "bytes", facts->size);
+	envoi_json_bool(&json, "eight_bit", facts->eight_bit);
+	envoi_json_bool(&json, "nul", facts->nul_line > 0);
+	envoi_json_number(&json, "longest_line", facts->longest);
+	envoi_json_close(&json, '}');
+	return envoi_json_end(&json);
+}
