@@ -212,9 +212,9 @@ static enum envoi_status show_message(struct send *send, size_t index,
 	struct cmd_ui *ui = &send->connection.ui;
 	size_t length = 0;
 	if (ui->report) {
-		ui_put(ui, envoi_report_plan(ui->format, &send->connection.request, index,
-				   envoi_message_name(message), facts, &length),
-			length);
+		char *line = envoi_report_plan(ui->format, &send->connection.request, index,
+			envoi_message_name(message), facts, &length);
+		ui_put(ui, line, length);
 	}
 	return facts->nul_line > 0 ? ENVOI_STATUS_DATA : ENVOI_STATUS_OK;
 }

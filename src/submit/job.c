@@ -588,10 +588,10 @@ void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 	enum envoi_phase phase, const struct envoi_reply *reply)
 {
 	enum envoi_outcome outcome = ENVOI_OUTCOME_UNTRIED;
-	if (reply->code >= 400) {
+	if (reply->code >= 400 && phase <= ENVOI_PHASE_AUTH) {
 		outcome = reply->code < 500 ? ENVOI_OUTCOME_DEFERRED : ENVOI_OUTCOME_REJECTED;
 	} else {
-		/* What should have been a refusal, and is none, is told in words. */
+		/* It was said to another message, or is no refusal: in words. */
 		reply = NULL;
 	}
 	struct item *item;
