@@ -24,11 +24,12 @@ struct envoi_body {
 	bool ended;
 };
 
-int envoi_body_open(const struct envoi_message *message, bool stuff, struct envoi_body **ret_body,
-	struct envoi_error *err)
+int envoi_body_open(const struct envoi_message *message, bool stuff,
+	struct envoi_body **ret_body, struct envoi_error *err)
 {
 	if (!message->scanned) {
-		return envoi_error_set(err, ENVOI_STATUS_BUG, "a message is sent before it is scanned");
+		return envoi_error_set(
+			err, ENVOI_STATUS_BUG, "a message is sent before it is scanned");
 	}
 	struct envoi_body *body = calloc(1, sizeof(*body));
 	if (body == NULL) {
@@ -84,12 +85,13 @@ static int end(struct envoi_body *body, struct envoi_error *err)
 	return 0;
 }
 
-int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret_n, bool *ret_last,
-	struct envoi_error *err)
+int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret_n,
+	bool *ret_last, struct envoi_error *err)
 {
 	size_t have = 0;
 	while (!body->ended && room - have >= ENVOI_ENCODER_ROOM) {
-		if (body->rest.len == 0 && envoi_reader_next(&body->reader, &body->rest, err) != 0) {
+		if (body->rest.len == 0 &&
+			envoi_reader_next(&body->reader, &body->rest, err) != 0) {
 			return -1;
 		}
 		if (body->rest.len == 0) {
@@ -100,8 +102,8 @@ int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret
 			break;
 		}
 		size_t used;
-		have += envoi_encoder_feed(&body->encoder, body->rest.data, body->rest.len, out + have,
-			room - have, &used);
+		have += envoi_encoder_feed(&body->encoder, body->rest.data,
+			body->rest.len, out + have, room - have, &used);
 		body->rest.data += used;
 		body->rest.len -= used;
 		/* More than promised must not leave, not even a part. */

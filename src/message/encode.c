@@ -30,8 +30,8 @@ static const char *find_run(struct envoi_lines *lines, const char *p, bool stuff
 	}
 }
 
-size_t envoi_encoder_feed(struct envoi_encoder *encoder, const char *in, size_t n, char *out,
-	size_t room, size_t *ret_used)
+size_t envoi_encoder_feed(struct envoi_encoder *encoder, const char *in, size_t n,
+	char *out, size_t room, size_t *ret_used)
 {
 	/* No octet becomes less than one (but for the LF of a CRLF), so there
 	 * is no use in searching further than room. */

@@ -34,8 +34,8 @@ void envoi_encoder_init(struct envoi_encoder *encoder, bool stuff);
  * *ret_used is how many were read. Reads at least one octet when n is not 0
  * and room is at least ENVOI_ENCODER_ROOM; it may stop before room is used up.
  */
-size_t envoi_encoder_feed(struct envoi_encoder *encoder, const char *in, size_t n, char *out,
-	size_t room, size_t *ret_used);
+size_t envoi_encoder_feed(struct envoi_encoder *encoder, const char *in, size_t n,
+	char *out, size_t room, size_t *ret_used);
 
 /** Ends the last line if it has no end: writes 0 or 2 octets into out, which
  * has room for ENVOI_ENCODER_ROOM, and returns how many. */

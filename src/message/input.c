@@ -31,8 +31,8 @@ struct envoi_input {
 	size_t window_len;
 };
 
-static int open_file(struct envoi_source *source, bool *ret_ours, int *ret_fd,
-	struct envoi_error *err)
+static int open_file(
+	struct envoi_source *source, bool *ret_ours, int *ret_fd, struct envoi_error *err)
 {
 	if (strcmp(source->path, "-") == 0) {
 		*ret_ours = false;
@@ -46,8 +46,8 @@ static int open_file(struct envoi_source *source, bool *ret_ours, int *ret_fd,
 	if (fd < 0) {
 		int sys = errno;
 		char label[200];
-		return envoi_error_sys(err, envoi_source_open_status(sys), sys, "cannot open %s",
-			envoi_source_label(source, label));
+		return envoi_error_sys(err, envoi_source_open_status(sys), sys,
+			"cannot open %s", envoi_source_label(source, label));
 	}
 	*ret_ours = true;
 	*ret_fd = fd;
@@ -103,7 +103,8 @@ int envoi_input_open(const char *path, bool mbox, struct envoi_input **ret_input
 	if (result == 0 && mbox && input->source->size > 0) {
 		input->window = malloc(ENVOI_LIMIT_BLOCK);
 		if (input->window == NULL) {
-			result = envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+			result = envoi_error_set(
+				err, ENVOI_STATUS_SYSTEM, "out of memory");
 		}
 	}
 	if (result != 0) {
@@ -132,8 +133,8 @@ static int look(struct envoi_input *input, const struct envoi_view *view, uint64
 	if (left < want) {
 		want = (size_t)left;
 	}
-	if (offset < input->window_at || offset - input->window_at > input->window_len
-		|| input->window_len - (size_t)(offset - input->window_at) < want) {
+	if (offset < input->window_at || offset - input->window_at > input->window_len ||
+		input->window_len - (size_t)(offset - input->window_at) < want) {
 		input->window_at = offset;
 		input->window_len = 0;
 	}
@@ -167,8 +168,8 @@ struct walk {
 
 /* Goes to the start of the next line whose first octet is 'F' behind an empty
  * one, or to the end of the file. */
-static int walk_lines(struct envoi_input *input, const struct envoi_view *view, struct walk *walk,
-	struct envoi_error *err)
+static int walk_lines(struct envoi_input *input, const struct envoi_view *view,
+	struct walk *walk, struct envoi_error *err)
 {
 	while (walk->offset < input->source->size) {
 		struct envoi_span s;
@@ -190,8 +191,10 @@ static int walk_lines(struct envoi_input *input, const struct envoi_view *view, 
 			if (lf == NULL) {
 				break;
 			}
-			uint64_t length = walk->offset + (uint64_t)(lf - s.data) - walk->line_at;
-			walk->after_empty = length == 0 || (length == 1 && walk->first == '\r');
+			uint64_t length =
+				walk->offset + (uint64_t)(lf - s.data) - walk->line_at;
+			walk->after_empty =
+				length == 0 || (length == 1 && walk->first == '\r');
 			walk->empty_at = walk->line_at;
 			walk->line_at += length + 1;
 			walk->line++;
@@ -272,7 +275,8 @@ static int find_first(struct envoi_input *input, const struct envoi_view *view,
 	if (walk->offset != first) {
 		char label[200];
 		return envoi_error_set(err, ENVOI_STATUS_DATA,
-			"%s is no mbox: it does not begin with a \"From \" line with a date",
+			"%s is no mbox: it does not begin with a \"From \" line with a "
+			"date",
 			envoi_source_label(input->source, label));
 	}
 	return 0;
@@ -281,7 +285,8 @@ static int find_first(struct envoi_input *input, const struct envoi_view *view,
 static int next_in_mbox(struct envoi_input *input, const struct envoi_view *view,
 	struct envoi_message **ret_message, struct envoi_error *err)
 {
-	struct walk walk = {.offset = input->at, .line = input->line, .line_at = input->at};
+	struct walk walk = {
+		.offset = input->at, .line = input->line, .line_at = input->at};
 	if (input->count == 0 && find_first(input, view, &walk, err) != 0) {
 		return -1;
 	}
@@ -299,8 +304,8 @@ static int next_in_mbox(struct envoi_input *input, const struct envoi_view *view
 	}
 	/* The one empty line that ends each message of an mbox is not its own. */
 	uint64_t end = walk.after_empty ? walk.empty_at : walk.offset;
-	if (envoi_message_new(input->source, start, end, first_line, input->count + 1, ret_message,
-		    err) != 0) {
+	if (envoi_message_new(input->source, start, end, first_line, input->count + 1,
+		    ret_message, err) != 0) {
 		return -1;
 	}
 	input->count++;

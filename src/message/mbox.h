@@ -38,7 +38,8 @@ void envoi_unquote_init(struct envoi_unquote *unquote);
  * Takes octets off *in and returns the next piece of the result, which points
  * into *in or to constant storage. Empty when *in is used up.
  */
-struct envoi_span envoi_unquote_next(struct envoi_unquote *unquote, struct envoi_span *in);
+struct envoi_span envoi_unquote_next(
+	struct envoi_unquote *unquote, struct envoi_span *in);
 
 /** No more input: what is held back comes out of envoi_unquote_next(). */
 void envoi_unquote_finish(struct envoi_unquote *unquote);

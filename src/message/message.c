@@ -24,7 +24,8 @@ int envoi_message_new(struct envoi_source *source, uint64_t start, uint64_t end,
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
 	if (number > 0) {
-		(void)snprintf(name, size, "%s:%llu", source->path, (unsigned long long)number);
+		(void)snprintf(
+			name, size, "%s:%llu", source->path, (unsigned long long)number);
 	} else {
 		(void)snprintf(name, size, "%s", source->path);
 	}
@@ -57,16 +58,18 @@ const struct envoi_message_facts *envoi_message_facts(const struct envoi_message
 	return &message->facts;
 }
 
-static int scan_octets(const struct envoi_view *view, const struct envoi_head *head, uint64_t end,
-	bool mbox, struct envoi_message_facts *facts, struct envoi_error *err)
+static int scan_octets(const struct envoi_view *view, const struct envoi_head *head,
+	uint64_t end, bool mbox, struct envoi_message_facts *facts,
+	struct envoi_error *err)
 {
 	struct envoi_scan scan;
 	struct envoi_reader reader;
 	struct envoi_span span;
-	int result = envoi_reader_init(&reader, view, head->start, end, ENVOI_LIMIT_BLOCK, mbox, err);
+	int result = envoi_reader_init(
+		&reader, view, head->start, end, ENVOI_LIMIT_BLOCK, mbox, err);
 	envoi_scan_init(&scan, facts, head->first_line, !head->headless);
-	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
-		&& span.len > 0) {
+	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0 &&
+		span.len > 0) {
 		envoi_scan_feed(&scan, span.data, span.len);
 	}
 	envoi_reader_finish(&reader);
@@ -91,7 +94,8 @@ int envoi_message_scan(struct envoi_message *message, struct envoi_error *err)
 		return -1;
 	}
 	uint64_t end = message->mbox ? message->end : message->source->size;
-	int result = envoi_head_find(&view, message->start, end, message->first_line, &head, err);
+	int result = envoi_head_find(
+		&view, message->start, end, message->first_line, &head, err);
 	if (result == 0) {
 		result = scan_octets(&view, &head, end, message->mbox, &facts, err);
 	}

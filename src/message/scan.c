@@ -29,8 +29,8 @@ static bool has_eight_bit(const char *p, size_t n)
 	while (n >= 64) {
 		uint64_t words[8];
 		memcpy(words, p, sizeof(words));
-		uint64_t any = words[0] | words[1] | words[2] | words[3] | words[4] | words[5]
-			| words[6] | words[7];
+		uint64_t any = words[0] | words[1] | words[2] | words[3] | words[4] |
+			       words[5] | words[6] | words[7];
 		if ((any & high) != 0) {
 			return true;
 		}
@@ -94,9 +94,10 @@ static void header_text(struct envoi_scan *scan, const char *p, size_t n)
 	while (scan->header == ENVOI_SCAN_HEADER_NAME && n > 0) {
 		if (*p == ':') {
 			struct envoi_span name = {scan->name, scan->name_len};
-			scan->header = envoi_span_equal_nocase(envoi_span_trim(name), "message-id")
-				? ENVOI_SCAN_HEADER_VALUE
-				: ENVOI_SCAN_HEADER_SKIP;
+			scan->header = envoi_span_equal_nocase(
+					       envoi_span_trim(name), "message-id")
+					       ? ENVOI_SCAN_HEADER_VALUE
+					       : ENVOI_SCAN_HEADER_SKIP;
 		} else if (scan->name_len == sizeof(scan->name)) {
 			/* Too long, but for blanks, which may be any number. */
 			if (*p != ' ' && *p != '\t') {
@@ -186,7 +187,8 @@ void envoi_scan_finish(struct envoi_scan *scan)
 	if (scan->column > 0) {
 		end_line(scan);
 	}
-	while (scan->id_len > 0 && (id[scan->id_len - 1] == ' ' || id[scan->id_len - 1] == '\t')) {
+	while (scan->id_len > 0 &&
+		(id[scan->id_len - 1] == ' ' || id[scan->id_len - 1] == '\t')) {
 		scan->id_len--;
 	}
 	id[scan->id_len] = '\0';

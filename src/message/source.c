@@ -13,7 +13,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-int envoi_source_new(const char *path, struct envoi_source **ret_source, struct envoi_error *err)
+int envoi_source_new(
+	const char *path, struct envoi_source **ret_source, struct envoi_error *err)
 {
 	struct envoi_source *source = calloc(1, sizeof(*source));
 	char *copy = strdup(path);
@@ -91,11 +92,12 @@ int envoi_view_check(const struct envoi_view *view, struct envoi_error *err)
 		return envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot read %s",
 			envoi_source_label(source, label));
 	}
-	if (st.st_dev != source->device || st.st_ino != source->inode
-		|| (uint64_t)st.st_size != source->size
-		|| st.st_mtim.tv_sec != source->changed.tv_sec
-		|| st.st_mtim.tv_nsec != source->changed.tv_nsec) {
-		return envoi_error_set(err, ENVOI_STATUS_IO, "%s was changed while it was read",
+	if (st.st_dev != source->device || st.st_ino != source->inode ||
+		(uint64_t)st.st_size != source->size ||
+		st.st_mtim.tv_sec != source->changed.tv_sec ||
+		st.st_mtim.tv_nsec != source->changed.tv_nsec) {
+		return envoi_error_set(err, ENVOI_STATUS_IO,
+			"%s was changed while it was read",
 			envoi_source_label(source, label));
 	}
 	return 0;
@@ -112,19 +114,22 @@ static int identify(const struct envoi_view *view, struct envoi_error *err)
 	}
 	if (!S_ISREG(st.st_mode)) {
 		return envoi_error_set(err, ENVOI_STATUS_NOINPUT,
-			"%s is not a regular file any more", envoi_source_label(view->source, label));
+			"%s is not a regular file any more",
+			envoi_source_label(view->source, label));
 	}
 	envoi_source_identify(view->source, &st);
 	return 0;
 }
 
-int envoi_view_open(struct envoi_view *view, struct envoi_source *source, struct envoi_error *err)
+int envoi_view_open(
+	struct envoi_view *view, struct envoi_source *source, struct envoi_error *err)
 {
 	*view = (struct envoi_view){.source = source, .fd = source->fd};
 	if (source->kind == ENVOI_SOURCE_PATH) {
 		do {
 			/* Should the path be a FIFO by now, do not wait for it. */
-			view->fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+			view->fd = open(source->path,
+				O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 		} while (view->fd < 0 && errno == EINTR);
 		if (view->fd < 0) {
 			int sys = errno;
@@ -138,8 +143,8 @@ int envoi_view_open(struct envoi_view *view, struct envoi_source *source, struct
 		}
 	}
 	int result = source->kind == ENVOI_SOURCE_PATH && !source->identified
-		? identify(view, err)
-		: envoi_view_check(view, err);
+			     ? identify(view, err)
+			     : envoi_view_check(view, err);
 	if (result != 0) {
 		envoi_view_close(view);
 	}
@@ -148,7 +153,8 @@ int envoi_view_open(struct envoi_view *view, struct envoi_source *source, struct
 
 void envoi_view_close(struct envoi_view *view)
 {
-	if (view->source != NULL && view->source->kind == ENVOI_SOURCE_PATH && view->fd >= 0) {
+	if (view->source != NULL && view->source->kind == ENVOI_SOURCE_PATH &&
+		view->fd >= 0) {
 		(void)close(view->fd);
 	}
 	*view = (struct envoi_view){.fd = -1};
@@ -172,15 +178,17 @@ int envoi_view_read(const struct envoi_view *view, uint64_t offset, char *out, s
 			envoi_source_label(view->source, label));
 	}
 	if (got == 0) {
-		return envoi_error_set(err, ENVOI_STATUS_IO, "%s became shorter while it was read",
+		return envoi_error_set(err, ENVOI_STATUS_IO,
+			"%s became shorter while it was read",
 			envoi_source_label(view->source, label));
 	}
 	*ret_n = (size_t)got;
 	return 0;
 }
 
-int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view, uint64_t start,
-	uint64_t end, size_t block, bool unquoting, struct envoi_error *err)
+int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view,
+	uint64_t start, uint64_t end, size_t block, bool unquoting,
+	struct envoi_error *err)
 {
 	*reader = (struct envoi_reader){
 		.view = view,
@@ -206,8 +214,8 @@ void envoi_reader_finish(struct envoi_reader *reader)
 }
 
 /* The next octets as they are in the source. */
-static int read_block(struct envoi_reader *reader, struct envoi_span *ret_span,
-	struct envoi_error *err)
+static int read_block(
+	struct envoi_reader *reader, struct envoi_span *ret_span, struct envoi_error *err)
 {
 	size_t n = reader->capacity;
 	if (reader->end - reader->at < n) {
@@ -218,7 +226,8 @@ static int read_block(struct envoi_reader *reader, struct envoi_span *ret_span,
 		data = reader->view->source->memory + reader->at;
 	} else if (n > 0) {
 		data = reader->block;
-		if (envoi_view_read(reader->view, reader->at, reader->block, n, &n, err) != 0) {
+		if (envoi_view_read(
+			    reader->view, reader->at, reader->block, n, &n, err) != 0) {
 			return -1;
 		}
 	}
@@ -227,14 +236,15 @@ static int read_block(struct envoi_reader *reader, struct envoi_span *ret_span,
 	return 0;
 }
 
-int envoi_reader_next(struct envoi_reader *reader, struct envoi_span *ret_span,
-	struct envoi_error *err)
+int envoi_reader_next(
+	struct envoi_reader *reader, struct envoi_span *ret_span, struct envoi_error *err)
 {
 	if (!reader->unquoting) {
 		return read_block(reader, ret_span, err);
 	}
 	for (;;) {
-		struct envoi_span piece = envoi_unquote_next(&reader->unquote, &reader->rest);
+		struct envoi_span piece =
+			envoi_unquote_next(&reader->unquote, &reader->rest);
 		if (piece.len > 0) {
 			*ret_span = piece;
 			return 0;

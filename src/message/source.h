@@ -49,7 +49,8 @@ struct envoi_source {
 };
 
 /** A source of one reference without content, kind MEMORY. SYSTEM. */
-int envoi_source_new(const char *path, struct envoi_source **ret_source, struct envoi_error *err);
+int envoi_source_new(
+	const char *path, struct envoi_source **ret_source, struct envoi_error *err);
 
 struct envoi_source *envoi_source_ref(struct envoi_source *source);
 
@@ -75,7 +76,8 @@ struct envoi_view {
  * Begins to read. A file seen before must be the same still: IO if not, or
  * if it cannot be opened any more. NOINPUT: cannot be opened the first time.
  */
-int envoi_view_open(struct envoi_view *view, struct envoi_source *source, struct envoi_error *err);
+int envoi_view_open(
+	struct envoi_view *view, struct envoi_source *source, struct envoi_error *err);
 
 /** IO when the file is not any more what it was when first seen. */
 int envoi_view_check(const struct envoi_view *view, struct envoi_error *err);
@@ -102,8 +104,9 @@ struct envoi_reader {
 };
 
 /** A block of at most block octets is allocated, none for memory. SYSTEM. */
-int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view, uint64_t start,
-	uint64_t end, size_t block, bool unquoting, struct envoi_error *err);
+int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view,
+	uint64_t start, uint64_t end, size_t block, bool unquoting,
+	struct envoi_error *err);
 
 /** Accepts a zeroed one. */
 void envoi_reader_finish(struct envoi_reader *reader);

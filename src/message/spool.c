@@ -39,16 +39,16 @@ static ssize_t read_some(int fd, char *out, size_t n)
 }
 
 /* Fills out unless the end comes first. */
-static int fill(const struct envoi_source *source, int fd, char *out, size_t n, size_t *ret_n,
-	struct envoi_error *err)
+static int fill(const struct envoi_source *source, int fd, char *out, size_t n,
+	size_t *ret_n, struct envoi_error *err)
 {
 	size_t have = 0;
 	while (have < n) {
 		ssize_t got = read_some(fd, out + have, n - have);
 		if (got < 0) {
 			char label[200];
-			return envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot read %s",
-				envoi_source_label(source, label));
+			return envoi_error_sys(err, ENVOI_STATUS_IO, errno,
+				"cannot read %s", envoi_source_label(source, label));
 		}
 		if (got == 0) {
 			break;
@@ -78,8 +78,8 @@ static int write_all(int fd, const char *data, size_t n, struct envoi_error *err
 }
 
 /* block holds the first n octets; the rest is still to come. */
-static int spool_file(struct envoi_source *source, int fd, char *block, size_t capacity, size_t n,
-	struct envoi_error *err)
+static int spool_file(struct envoi_source *source, int fd, char *block, size_t capacity,
+	size_t n, struct envoi_error *err)
 {
 	source->fd = envoi_tmpfile_open(directory());
 	if (source->fd < 0) {

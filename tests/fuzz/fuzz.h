@@ -13,12 +13,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /** As assert(), in every build. */
-#define MUST(what) \
-	do { \
-		if (!(what)) { \
+#define MUST(what)                                                                       \
+	do {                                                                             \
+		if (!(what)) {                                                           \
 			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); \
-			abort(); \
-		} \
+			abort();                                                         \
+		}                                                                        \
 	} while (0)
 
 #endif

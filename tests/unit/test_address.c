@@ -63,7 +63,8 @@ static const struct {
 };
 
 /* n octets without anything behind them. */
-static int parse(const char *text, size_t n, bool allow_null, char **ret, struct envoi_error *err)
+static int parse(
+	const char *text, size_t n, bool allow_null, char **ret, struct envoi_error *err)
 {
 	char *exact = malloc(n > 0 ? n : 1);
 	ck_assert_ptr_nonnull(exact);
@@ -78,8 +79,9 @@ START_TEST(good_addresses)
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	const char *want = good[_i].mailbox;
 	char *mailbox = NULL;
-	ck_assert_msg(parse(good[_i].text, strlen(good[_i].text), true, &mailbox, &err) == 0, "%s",
-		err.text);
+	ck_assert_msg(
+		parse(good[_i].text, strlen(good[_i].text), true, &mailbox, &err) == 0,
+		"%s", err.text);
 	ck_assert_str_eq(mailbox, want);
 	/* What came out is read again as the same. */
 	char *again = NULL;
@@ -89,7 +91,8 @@ START_TEST(good_addresses)
 	free(mailbox);
 	mailbox = NULL;
 	ck_assert_int_eq(
-		parse(good[_i].text, strlen(good[_i].text), false, &mailbox, &err), *want != '\0' ? 0 : -1);
+		parse(good[_i].text, strlen(good[_i].text), false, &mailbox, &err),
+		*want != '\0' ? 0 : -1);
 	free(mailbox);
 }
 END_TEST
@@ -153,10 +156,12 @@ START_TEST(bad_addresses)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	char *mailbox = NULL;
-	ck_assert_int_eq(parse(bad[_i].text, strlen(bad[_i].text), true, &mailbox, &err), -1);
+	ck_assert_int_eq(
+		parse(bad[_i].text, strlen(bad[_i].text), true, &mailbox, &err), -1);
 	ck_assert_ptr_null(mailbox);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_USAGE);
-	ck_assert_msg(strstr(err.text, bad[_i].why) != NULL, "%s: %s", bad[_i].text, err.text);
+	ck_assert_msg(
+		strstr(err.text, bad[_i].why) != NULL, "%s: %s", bad[_i].text, err.text);
 }
 END_TEST
 
@@ -232,8 +237,8 @@ START_TEST(helo_names)
 {
 	static const char *const yes[] = {"a", "mx.example.org", "my_host", "[192.0.2.1]",
 		"[IPv6:2001:db8::1]", "xn--bcher-kva.example", "1.2.3.4"};
-	static const char *const no[] = {"", ".", "a.", ".a", "a..b", "a b", "a\r\nMAIL", "a\t", "[",
-		"[]", "[1.2.3]", "[::1]", "[192.0.2.1]x", "b\xc3\xbc"};
+	static const char *const no[] = {"", ".", "a.", ".a", "a..b", "a b", "a\r\nMAIL",
+		"a\t", "[", "[]", "[1.2.3]", "[::1]", "[192.0.2.1]x", "b\xc3\xbc"};
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
 		ck_assert_msg(envoi_address_is_helo(yes[i]), "%s", yes[i]);
 	}

@@ -60,8 +60,8 @@ static void check_wire(const char *out, size_t n, bool stuff)
 
 /* Feeds one piece, at most room octets of output at a time. Each buffer has
  * its exact size, so that a sanitizer sees any octet out of bounds. */
-static void feed(struct envoi_encoder *encoder, const char *in, size_t n, size_t room, char *out,
-	size_t *o)
+static void feed(struct envoi_encoder *encoder, const char *in, size_t n, size_t room,
+	char *out, size_t *o)
 {
 	char *space = malloc(room);
 	ck_assert(space != NULL);
@@ -71,7 +71,8 @@ static void feed(struct envoi_encoder *encoder, const char *in, size_t n, size_t
 		char *exact = malloc(n - done);
 		ck_assert(exact != NULL);
 		memcpy(exact, in + done, n - done);
-		size_t put = envoi_encoder_feed(encoder, exact, n - done, space, room, &used);
+		size_t put =
+			envoi_encoder_feed(encoder, exact, n - done, space, room, &used);
 		free(exact);
 		ck_assert_uint_le(put, room);
 		ck_assert_uint_le(used, n - done);
@@ -83,8 +84,8 @@ static void feed(struct envoi_encoder *encoder, const char *in, size_t n, size_t
 	free(space);
 }
 
-static void check_pieces(const char *in, const size_t *cuts, size_t count, size_t room, bool stuff,
-	const char *want, size_t want_len, size_t plain_len)
+static void check_pieces(const char *in, const size_t *cuts, size_t count, size_t room,
+	bool stuff, const char *want, size_t want_len, size_t plain_len)
 {
 	struct envoi_encoder encoder;
 	char *out = malloc(want_len + 2 * room + 16);
@@ -101,7 +102,8 @@ static void check_pieces(const char *in, const size_t *cuts, size_t count, size_
 	free(out);
 }
 
-static void check_facts(const char *in, size_t n, size_t split, const char *plain, size_t plain_len)
+static void check_facts(
+	const char *in, size_t n, size_t split, const char *plain, size_t plain_len)
 {
 	struct envoi_message_facts facts;
 	struct envoi_scan scan;
@@ -135,11 +137,13 @@ static void check_all(const char *in, size_t n)
 	for (int stuff = 0; stuff < 2; stuff++) {
 		size_t want_len = reference(in, n, stuff != 0, want);
 		check_wire(want, want_len, stuff != 0);
-		for (size_t room = ENVOI_ENCODER_ROOM; room < 3 * n + 8; room += 1 + room / 8) {
+		for (size_t room = ENVOI_ENCODER_ROOM; room < 3 * n + 8;
+			room += 1 + room / 8) {
 			for (size_t i = 0; i <= n; i++) {
 				cuts[i] = i;
 			}
-			check_pieces(in, cuts, n + 1, room, stuff != 0, want, want_len, plain_len);
+			check_pieces(in, cuts, n + 1, room, stuff != 0, want, want_len,
+				plain_len);
 			for (size_t split = 0; split <= n; split++) {
 				size_t two[3] = {0, split, n};
 				check_pieces(in, two, 3, room, stuff != 0, want, want_len,
@@ -219,8 +223,8 @@ START_TEST(all_short_inputs)
 			char plain[32];
 			size_t plain_len = reference(word, n, false, plain);
 			size_t want_len = reference(word, n, true, want);
-			check_pieces(word, whole, 2, ENVOI_ENCODER_ROOM, true, want, want_len,
-				plain_len);
+			check_pieces(word, whole, 2, ENVOI_ENCODER_ROOM, true, want,
+				want_len, plain_len);
 		}
 	}
 }

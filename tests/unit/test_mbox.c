@@ -80,9 +80,11 @@ static const struct {
 	{">From ", "From "},
 	{">>From x\n>From y\n>Fro\n", ">From x\nFrom y\n>Fro\n"},
 	{">>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>From x",
-		">>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>From x"},
+		">>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>"
+		"From x"},
 	{"From x\n x>From y\n", "From x\n x>From y\n"},
-	{"a\n>\n>>\n>From\n>From\t\n> From x\n>>F>rom \n", "a\n>\n>>\n>From\n>From\t\n> From x\n>>F>rom \n"},
+	{"a\n>\n>>\n>From\n>From\t\n> From x\n>>F>rom \n",
+		"a\n>\n>>\n>From\n>From\t\n> From x\n>>F>rom \n"},
 	{"a\r\n>From b\r\n\r\n>>From c\r\n", "a\r\nFrom b\r\n\r\n>From c\r\n"},
 	{"a\r>From b", "a\r>From b"},
 	{">From >From ", "From >From "},
@@ -133,14 +135,16 @@ static const struct {
 	{FROM "\nA: b\n\nc\n\n", {"A: b\r\n\r\nc\r\n"}},
 	{FROM "\nA: b\n\nc\n\n\n", {"A: b\r\n\r\nc\r\n\r\n"}},
 	{FROM "\nA: b\n\nc", {"A: b\r\n\r\nc\r\n"}},
-	{FROM "\nA: b\n\n\nc\n\n" FROM "\nD: e\n\n", {"A: b\r\n\r\n\r\nc\r\n", "D: e\r\n"}},
+	{FROM "\nA: b\n\n\nc\n\n" FROM "\nD: e\n\n",
+		{"A: b\r\n\r\n\r\nc\r\n", "D: e\r\n"}},
 	{"\n" FROM "\nA: b\n\n" FROM "\nD: e\n\n\n" FROM "\n\nbody\n\n",
 		{"A: b\r\n", "D: e\r\n\r\n", "\r\nbody\r\n"}},
 	{FROM "\r\nA: b\r\n\r\nc\r\n\r\n" FROM "\r\nD: e\r\n\r\n\r\n",
 		{"A: b\r\n\r\nc\r\n", "D: e\r\n\r\n"}},
 	/* No empty line before, or no date: no separator. */
 	{FROM "\nA: b\n\nc\n" FROM "\nd\n", {"A: b\r\n\r\nc\r\n" FROM "\r\nd\r\n"}},
-	{FROM "\nA: b\n\nFrom time to time\n\nF\n", {"A: b\r\n\r\nFrom time to time\r\n\r\nF\r\n"}},
+	{FROM "\nA: b\n\nFrom time to time\n\nF\n",
+		{"A: b\r\n\r\nFrom time to time\r\n\r\nF\r\n"}},
 	{FROM "\nA: b\n\nc\n\nFrom", {"A: b\r\n\r\nc\r\n\r\nFrom\r\n"}},
 	/* Messages of nothing. */
 	{FROM, {""}},
@@ -149,7 +153,8 @@ static const struct {
 	{FROM "\n\n" FROM "\n\n" FROM "\n", {"", "", ""}},
 	{FROM "\n\n\n" FROM "\nA: b", {"\r\n", "A: b\r\n"}},
 	/* Quoting; a leftover at the head; no header. */
-	{FROM "\nA: b\n\n>" FROM "\n>>From x\n>c\n", {"A: b\r\n\r\n" FROM "\r\n>From x\r\n>c\r\n"}},
+	{FROM "\nA: b\n\n>" FROM "\n>>From x\n>c\n",
+		{"A: b\r\n\r\n" FROM "\r\n>From x\r\n>c\r\n"}},
 	{FROM "\n>" FROM "\nA: b\n\n" FROM "\nhello\n", {"A: b\r\n", "\r\nhello\r\n"}},
 	{FROM "\n" FROM "\nA: b\n", {"A: b\r\n"}},
 	{FROM "\nA: b\n\n.\n", {"A: b\r\n\r\n.\r\n"}},
@@ -180,7 +185,8 @@ static void check_message(struct envoi_message *message, const char *want, size_
 	ck_assert_int_eq(envoi_body_open(message, false, &body, &err), 0);
 	for (bool last = false; !last;) {
 		size_t n;
-		ck_assert_int_eq(envoi_body_read(body, out + have, 5, &n, &last, &err), 0);
+		ck_assert_int_eq(
+			envoi_body_read(body, out + have, 5, &n, &last, &err), 0);
 		have += n;
 	}
 	envoi_body_close(body);
@@ -307,8 +313,9 @@ START_TEST(bodies_side_by_side)
 	while (!last[0] || !last[1]) {
 		for (int i = 0; i < 2; i++) {
 			size_t n;
-			ck_assert_int_eq(
-				envoi_body_read(body[i], out[i] + have[i], 4, &n, &last[i], &err), 0);
+			ck_assert_int_eq(envoi_body_read(body[i], out[i] + have[i], 4, &n,
+						 &last[i], &err),
+				0);
 			have[i] += n;
 		}
 	}

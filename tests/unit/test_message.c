@@ -45,7 +45,8 @@ static void write_file(const char *text, size_t n)
 }
 
 /* The octets of a body, read with this room. */
-static char *read_body(const struct envoi_message *message, bool stuff, size_t room, size_t *ret_n)
+static char *read_body(
+	const struct envoi_message *message, bool stuff, size_t room, size_t *ret_n)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	struct envoi_body *body = NULL;
@@ -56,7 +57,8 @@ static char *read_body(const struct envoi_message *message, bool stuff, size_t r
 		size_t n;
 		out = realloc(out, have + room);
 		ck_assert_ptr_nonnull(out);
-		ck_assert_int_eq(envoi_body_read(body, out + have, room, &n, &last, &err), 0);
+		ck_assert_int_eq(
+			envoi_body_read(body, out + have, room, &n, &last, &err), 0);
 		ck_assert_uint_le(n, room);
 		ck_assert(n > 0 || last);
 		have += n;
@@ -245,8 +247,9 @@ static int start_writer(size_t n, int flags, pid_t *ret_pid)
 	return ends[0];
 }
 
-static const size_t spooled[] = {0, 1, ENVOI_LIMIT_SPOOL_MEMORY - 1, ENVOI_LIMIT_SPOOL_MEMORY,
-	ENVOI_LIMIT_SPOOL_MEMORY + 1, 2 * ENVOI_LIMIT_SPOOL_MEMORY, 1000000};
+static const size_t spooled[] = {0, 1, ENVOI_LIMIT_SPOOL_MEMORY - 1,
+	ENVOI_LIMIT_SPOOL_MEMORY, ENVOI_LIMIT_SPOOL_MEMORY + 1,
+	2 * ENVOI_LIMIT_SPOOL_MEMORY, 1000000};
 
 START_TEST(a_stream_is_spooled_whole)
 {

@@ -10,8 +10,8 @@
 
 #include "message/scan.h"
 
-static struct envoi_message_facts scan(const char *in, size_t n, size_t split, uint64_t first_line,
-	bool has_header)
+static struct envoi_message_facts scan(
+	const char *in, size_t n, size_t split, uint64_t first_line, bool has_header)
 {
 	struct envoi_message_facts facts;
 	struct envoi_scan s;
@@ -123,7 +123,8 @@ START_TEST(message_ids)
 {
 	size_t n = strlen(ids[_i].in);
 	for (size_t split = 0; split <= n; split++) {
-		ck_assert_str_eq(scan(ids[_i].in, n, split, 1, true).message_id, ids[_i].id);
+		ck_assert_str_eq(
+			scan(ids[_i].in, n, split, 1, true).message_id, ids[_i].id);
 		ck_assert_str_eq(scan(ids[_i].in, n, split, 1, false).message_id, "");
 	}
 }
