@@ -150,7 +150,6 @@ static int set_options(struct envoi_tls *tls, const struct envoi_tls_options *op
 	if (options->ca != NULL) {
 		return envoi_tls_trust_load(tls, options->ca, err);
 	}
-	tls->trust_pending = true;
 	return 0;
 }
 

@@ -21,9 +21,16 @@
 void envoi_tls_format_time(const ASN1_TIME *time, bool with_clock, char *out, size_t n)
 {
 	struct tm tm;
-	if (time == NULL || ASN1_TIME_to_tm(time, &tm) != 1
-		|| strftime(out, n, with_clock ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &tm) == 0) {
+	if (time == NULL || ASN1_TIME_to_tm(time, &tm) != 1) {
 		(void)snprintf(out, n, "?");
+		return;
+	}
+	/* Not strftime(), which reads the zone file of the machine. */
+	int used = snprintf(out, n, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+		tm.tm_mday);
+	if (with_clock && used > 0 && (size_t)used < n) {
+		(void)snprintf(out + used, n - (size_t)used, "T%02d:%02d:%02dZ", tm.tm_hour,
+			tm.tm_min, tm.tm_sec);
 	}
 }
 

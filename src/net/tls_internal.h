@@ -33,6 +33,15 @@ struct envoi_tls_cached {
 	unsigned long serial;
 };
 
+/** How much of the trusted CAs the context knows by now. */
+enum envoi_tls_trust {
+	ENVOI_TLS_TRUST_NOTHING,
+	/** The system's hashed directory, if there is one. */
+	ENVOI_TLS_TRUST_DIRECTORY,
+	/** And its bundle; or what the user named in its place. */
+	ENVOI_TLS_TRUST_ALL,
+};
+
 struct envoi_tls {
 	SSL_CTX *ctx;
 	/** Of our own BIO; not changed once made. */
@@ -43,8 +52,7 @@ struct envoi_tls {
 	char *name;
 	unsigned char (*pins)[32];
 	size_t pin_count;
-	/** The system's trust store is not looked at yet. */
-	bool trust_pending;
+	enum envoi_tls_trust trust;
 	struct envoi_tls_cached cache[ENVOI_LIMIT_TLS_SESSIONS];
 	unsigned long serial;
 };
@@ -103,8 +111,10 @@ BIO *envoi_tls_bio_new(struct envoi_tls_link *link);
 /** Makes ca (file or hashed directory) the trust store. CONFIG. */
 int envoi_tls_trust_load(struct envoi_tls *tls, const char *ca, struct envoi_error *err);
 
-/** Points the store at the system's; once, when a certificate is at hand. */
-void envoi_tls_trust_system(struct envoi_tls *tls);
+/** Adds the next cheapest of the system's stores, when a certificate at hand
+ * asks for it: $SSL_CERT_DIR or the usual directory, then $SSL_CERT_FILE or
+ * the usual bundle. false: there is no more. */
+bool envoi_tls_trust_more(struct envoi_tls *tls);
 
 /* tls_verify.c */
 

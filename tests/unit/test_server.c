@@ -94,6 +94,7 @@ static const struct {
 	{"LMTP+UNIX:/run/lmtp", "/run/lmtp"},
 	{"lmtp+unix:///run/lmtp", "/run/lmtp"},
 	{"lmtp+unix:/run/my mail/l\303\251", "/run/my mail/l\303\251"},
+	{"lmtp+unix://////run/lmtp", "/run/lmtp"},
 	{"lmtp+unix:socket", "socket"},
 	{"lmtp+unix:/a@b:c", "/a@b:c"},
 };

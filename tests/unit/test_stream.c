@@ -62,7 +62,7 @@ static unsigned char octet(size_t i)
 	return (unsigned char)(i * 31 + i / 251);
 }
 
-#define BULK (300 * 1024)
+#define BULK (160 * 1024)
 
 /* One direction of a bulk transfer. */
 struct flow {
@@ -111,9 +111,11 @@ static void pull(struct flow *flow, size_t room)
 	}
 	ck_assert_msg(result == ENVOI_IO_OK, "%s", err.text);
 	ck_assert_uint_le(n, room);
+	size_t wrong = 0;
 	for (size_t i = 0; i < n; i++) {
-		ck_assert_uint_eq(bytes[i], octet(flow->got + i));
+		wrong += bytes[i] != octet(flow->got + i);
 	}
+	ck_assert_uint_eq(wrong, 0);
 	flow->got += n;
 }
 
