@@ -241,8 +241,11 @@ static bool explain_plaintext(const struct envoi_tls_link *link, struct envoi_er
 			return true;
 		}
 	}
-	(void)envoi_error_set(err, ENVOI_STATUS_REFUSED, "the %s speaks plaintext here", side);
-	if (!link->tls->server) {
+	(void)envoi_error_set(err, ENVOI_STATUS_REFUSED,
+		link->upgraded ? "the %s goes on in plaintext where TLS was to begin"
+			       : "the %s speaks plaintext here",
+		side);
+	if (!link->tls->server && !link->upgraded) {
 		envoi_error_hint(err, "--tls starttls asks for TLS after the greeting;"
 				      " TLS from the start is usual on port 465");
 	}

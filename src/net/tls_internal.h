@@ -66,17 +66,21 @@ struct envoi_tls_link {
 	struct envoi_tls_peer peer;
 	/** The BIO saw: end of file; the errno of a failed call. */
 	bool bio_eof;
-	int bio_sys;
+	int read_sys;
+	int write_sys;
 	/** First octets of the peer, to tell what it speaks if not TLS. */
 	unsigned char first[8];
 	size_t first_length;
 	/** What handshake, read and write wait for. */
 	short read_wants;
 	short write_wants;
+	/** There was plaintext on this connection before (STARTTLS). */
+	bool upgraded;
 	bool established;
-	/** Nothing more may be read; written. */
+	/** Nothing more may be read. */
 	bool read_closed;
 	bool truncated;
+	/** OpenSSL may not be called any more. */
 	bool broken;
 	/** Why the certificate was refused: X509_V_ERR_..., in whose. */
 	int verify_error;
@@ -157,8 +161,9 @@ void envoi_tls_cache_finish(struct envoi_tls *tls);
 
 /* tls_link.c: the calls of stream.h for a stream under TLS. */
 
+/** upgraded: octets were read from fd before. */
 struct envoi_tls_link *envoi_tls_link_new(struct envoi_tls *tls, int fd, const char *host,
-	struct envoi_error *err);
+	bool upgraded, struct envoi_error *err);
 void envoi_tls_link_free(struct envoi_tls_link *link);
 enum envoi_io envoi_tls_link_handshake(struct envoi_tls_link *link, struct envoi_error *err);
 enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t n, size_t *ret_n,
