@@ -229,7 +229,9 @@ static const char *parse_unix(const char *path, struct envoi_server *server)
 {
 	/* An empty authority, as in file:///path. */
 	if (strncmp(path, "///", 3) == 0) {
-		path += 2;
+		while (path[1] == '/') {
+			path++;
+		}
 	} else if (strncmp(path, "//", 2) == 0) {
 		return "a unix socket has no host";
 	}

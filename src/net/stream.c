@@ -21,6 +21,8 @@ struct envoi_stream {
 	/** read(2) and write(2) in place of the calls for sockets. */
 	bool pipe_in;
 	bool pipe_out;
+	/** Octets were read before TLS. */
+	bool used;
 	/** NULL: plain. */
 	struct envoi_tls_link *link;
 };
@@ -136,6 +138,7 @@ enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n
 	if (got == 0) {
 		return ENVOI_IO_EOF;
 	}
+	stream->used = true;
 	*ret_n = (size_t)got;
 	return ENVOI_IO_OK;
 }
@@ -161,7 +164,7 @@ static int begin_tls(struct envoi_stream *stream, struct envoi_tls *tls, const c
 	if (stream->link != NULL || stream->pipe_in || stream->fd_in != stream->fd_out) {
 		return envoi_error_set(err, ENVOI_STATUS_BUG, "TLS cannot begin on this stream");
 	}
-	stream->link = envoi_tls_link_new(tls, stream->fd_in, host, err);
+	stream->link = envoi_tls_link_new(tls, stream->fd_in, host, stream->used, err);
 	return stream->link != NULL ? 0 : -1;
 }
 

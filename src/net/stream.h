@@ -33,7 +33,8 @@ enum envoi_io {
  * memory (fd stays the caller's). */
 struct envoi_stream *envoi_stream_new(int fd);
 
-/** Two descriptors (a pipe pair, stdin and stdout); plain only. */
+/** Two descriptors (a pipe pair, stdin and stdout); plain only. Both become
+ * non-blocking, also for others who share them. */
 struct envoi_stream *envoi_stream_new_pair(int fd_in, int fd_out);
 
 /** Closes (TLS: sends close_notify if that needs no waiting). Accepts NULL. */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,14 +57,11 @@ struct envoi_tls *envoi_tls_new(bool server, int minimum, struct envoi_error *er
 
 int envoi_tls_check_file(const char *what, const char *path, struct envoi_error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat status;
-	if (fd < 0) {
+	if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
 		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, errno, "%s '%s'", what, path);
 	}
-	int failed = fstat(fd, &status);
-	close(fd);
-	if (failed == 0 && S_ISDIR(status.st_mode)) {
+	if (S_ISDIR(status.st_mode)) {
 		return envoi_error_set(err, ENVOI_STATUS_CONFIG, "%s '%s': is a directory", what,
 			path);
 	}
@@ -150,7 +146,6 @@ static int set_options(struct envoi_tls *tls, const struct envoi_tls_options *op
 	if (options->ca != NULL) {
 		return envoi_tls_trust_load(tls, options->ca, err);
 	}
-	tls->trust_pending = true;
 	return 0;
 }
 

@@ -21,11 +21,12 @@ static int bio_write(BIO *bio, const char *bytes, int n)
 	if (sent >= 0) {
 		return (int)sent;
 	}
-	if (errno == EAGAIN || errno == EWOULDBLOCK) {
-		BIO_set_retry_write(bio);
-	} else {
-		link->bio_sys = errno;
+	if (errno != EAGAIN && errno != EWOULDBLOCK) {
+		link->write_sys = errno;
 	}
+	/* Even then: a write that failed for good would end reading as well,
+	 * and the server's last words (its 421) may still be there to read. */
+	BIO_set_retry_write(bio);
 	return -1;
 }
 
@@ -51,7 +52,7 @@ static int bio_read(BIO *bio, char *out, int n)
 	if (errno == EAGAIN || errno == EWOULDBLOCK) {
 		BIO_set_retry_read(bio);
 	} else {
-		link->bio_sys = errno;
+		link->read_sys = errno;
 	}
 	return -1;
 }

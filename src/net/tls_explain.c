@@ -21,9 +21,16 @@
 void envoi_tls_format_time(const ASN1_TIME *time, bool with_clock, char *out, size_t n)
 {
 	struct tm tm;
-	if (time == NULL || ASN1_TIME_to_tm(time, &tm) != 1
-		|| strftime(out, n, with_clock ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d", &tm) == 0) {
+	if (time == NULL || ASN1_TIME_to_tm(time, &tm) != 1) {
 		(void)snprintf(out, n, "?");
+		return;
+	}
+	/* Not strftime(), which reads the zone file of the machine. */
+	int used = snprintf(out, n, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+		tm.tm_mday);
+	if (with_clock && used > 0 && (size_t)used < n) {
+		(void)snprintf(out + used, n - (size_t)used, "T%02d:%02d:%02dZ", tm.tm_hour,
+			tm.tm_min, tm.tm_sec);
 	}
 }
 
@@ -234,8 +241,11 @@ static bool explain_plaintext(const struct envoi_tls_link *link, struct envoi_er
 			return true;
 		}
 	}
-	(void)envoi_error_set(err, ENVOI_STATUS_REFUSED, "the %s speaks plaintext here", side);
-	if (!link->tls->server) {
+	(void)envoi_error_set(err, ENVOI_STATUS_REFUSED,
+		link->upgraded ? "the %s goes on in plaintext where TLS was to begin"
+			       : "the %s speaks plaintext here",
+		side);
+	if (!link->tls->server && !link->upgraded) {
 		envoi_error_hint(err, "--tls starttls asks for TLS after the greeting;"
 				      " TLS from the start is usual on port 465");
 	}

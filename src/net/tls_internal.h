@@ -33,6 +33,15 @@ struct envoi_tls_cached {
 	unsigned long serial;
 };
 
+/** How much of the trusted CAs the context knows by now. */
+enum envoi_tls_trust {
+	ENVOI_TLS_TRUST_NOTHING,
+	/** The system's hashed directory, if there is one. */
+	ENVOI_TLS_TRUST_DIRECTORY,
+	/** And its bundle; or what the user named in its place. */
+	ENVOI_TLS_TRUST_ALL,
+};
+
 struct envoi_tls {
 	SSL_CTX *ctx;
 	/** Of our own BIO; not changed once made. */
@@ -43,8 +52,7 @@ struct envoi_tls {
 	char *name;
 	unsigned char (*pins)[32];
 	size_t pin_count;
-	/** The system's trust store is not looked at yet. */
-	bool trust_pending;
+	enum envoi_tls_trust trust;
 	struct envoi_tls_cached cache[ENVOI_LIMIT_TLS_SESSIONS];
 	unsigned long serial;
 };
@@ -58,17 +66,21 @@ struct envoi_tls_link {
 	struct envoi_tls_peer peer;
 	/** The BIO saw: end of file; the errno of a failed call. */
 	bool bio_eof;
-	int bio_sys;
+	int read_sys;
+	int write_sys;
 	/** First octets of the peer, to tell what it speaks if not TLS. */
 	unsigned char first[8];
 	size_t first_length;
 	/** What handshake, read and write wait for. */
 	short read_wants;
 	short write_wants;
+	/** There was plaintext on this connection before (STARTTLS). */
+	bool upgraded;
 	bool established;
-	/** Nothing more may be read; written. */
+	/** Nothing more may be read. */
 	bool read_closed;
 	bool truncated;
+	/** OpenSSL may not be called any more. */
 	bool broken;
 	/** Why the certificate was refused: X509_V_ERR_..., in whose. */
 	int verify_error;
@@ -103,8 +115,10 @@ BIO *envoi_tls_bio_new(struct envoi_tls_link *link);
 /** Makes ca (file or hashed directory) the trust store. CONFIG. */
 int envoi_tls_trust_load(struct envoi_tls *tls, const char *ca, struct envoi_error *err);
 
-/** Points the store at the system's; once, when a certificate is at hand. */
-void envoi_tls_trust_system(struct envoi_tls *tls);
+/** Adds the next cheapest of the system's stores, when a certificate at hand
+ * asks for it: $SSL_CERT_DIR or the usual directory, then $SSL_CERT_FILE or
+ * the usual bundle. false: there is no more. */
+bool envoi_tls_trust_more(struct envoi_tls *tls);
 
 /* tls_verify.c */
 
@@ -147,8 +161,9 @@ void envoi_tls_cache_finish(struct envoi_tls *tls);
 
 /* tls_link.c: the calls of stream.h for a stream under TLS. */
 
+/** upgraded: octets were read from fd before. */
 struct envoi_tls_link *envoi_tls_link_new(struct envoi_tls *tls, int fd, const char *host,
-	struct envoi_error *err);
+	bool upgraded, struct envoi_error *err);
 void envoi_tls_link_free(struct envoi_tls_link *link);
 enum envoi_io envoi_tls_link_handshake(struct envoi_tls_link *link, struct envoi_error *err);
 enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t n, size_t *ret_n,

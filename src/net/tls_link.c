@@ -66,12 +66,13 @@ static int set_up(struct envoi_tls_link *link, const char *host)
 }
 
 struct envoi_tls_link *envoi_tls_link_new(struct envoi_tls *tls, int fd, const char *host,
-	struct envoi_error *err)
+	bool upgraded, struct envoi_error *err)
 {
 	struct envoi_tls_link *link = calloc(1, sizeof(*link));
 	if (link != NULL) {
 		link->tls = tls;
 		link->fd = fd;
+		link->upgraded = upgraded;
 		link->read_wants = POLLIN;
 		link->write_wants = POLLOUT;
 	}
@@ -125,7 +126,7 @@ enum failure {
 	FAILURE_CLOSED,
 	/** End of file without it. */
 	FAILURE_TRUNCATED,
-	/** The transport failed; bio_sys says how. */
+	/** The transport failed; read_sys or write_sys says how. */
 	FAILURE_TRANSPORT,
 	/** The other side, or we, did not like something. */
 	FAILURE_TLS,
@@ -140,12 +141,12 @@ static enum failure judge(struct envoi_tls_link *link, int ret, short *wants)
 		return FAILURE_AGAIN;
 	case SSL_ERROR_WANT_WRITE:
 		*wants = POLLOUT;
-		return FAILURE_AGAIN;
+		return link->write_sys != 0 ? FAILURE_TRANSPORT : FAILURE_AGAIN;
 	case SSL_ERROR_ZERO_RETURN:
 		return FAILURE_CLOSED;
 	case SSL_ERROR_SYSCALL:
 		link->broken = true;
-		return link->bio_sys != 0 ? FAILURE_TRANSPORT : FAILURE_TRUNCATED;
+		return link->read_sys != 0 ? FAILURE_TRANSPORT : FAILURE_TRUNCATED;
 	default:
 		link->broken = true;
 		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
@@ -153,6 +154,11 @@ static enum failure judge(struct envoi_tls_link *link, int ret, short *wants)
 		}
 		return FAILURE_TLS;
 	}
+}
+
+static int transport_error(const struct envoi_tls_link *link)
+{
+	return link->read_sys != 0 ? link->read_sys : link->write_sys;
 }
 
 static const char *other_side(const struct envoi_tls_link *link)
@@ -190,7 +196,7 @@ enum envoi_io envoi_tls_link_handshake(struct envoi_tls_link *link, struct envoi
 		}
 		return ENVOI_IO_ERROR;
 	case FAILURE_TRANSPORT:
-		(void)envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, link->bio_sys,
+		(void)envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, transport_error(link),
 			"connection lost during the TLS handshake with %s", other_side(link));
 		return ENVOI_IO_ERROR;
 	default:
@@ -218,8 +224,12 @@ static enum envoi_io fail(struct envoi_tls_link *link, enum failure failure,
 		link->truncated = true;
 		return ENVOI_IO_EOF;
 	case FAILURE_TRANSPORT:
-		(void)envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, link->bio_sys,
-			"connection lost");
+		if (transport_error(link) != 0) {
+			(void)envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, transport_error(link),
+				"connection lost");
+		} else {
+			(void)envoi_error_set(err, ENVOI_STATUS_TEMPORARY, "connection lost");
+		}
 		return ENVOI_IO_ERROR;
 	default:
 		envoi_tls_explain(link, err);
@@ -234,8 +244,7 @@ enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t
 		return ENVOI_IO_EOF;
 	}
 	if (link->broken) {
-		(void)envoi_error_set(err, ENVOI_STATUS_TEMPORARY, "connection lost");
-		return ENVOI_IO_ERROR;
+		return fail(link, FAILURE_TRANSPORT, err);
 	}
 	ERR_clear_error();
 	int ret = SSL_read_ex(link->ssl, out, n, ret_n);
@@ -249,9 +258,8 @@ enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t
 enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *bytes, size_t n,
 	size_t *ret_n, struct envoi_error *err)
 {
-	if (link->broken) {
-		(void)envoi_error_set(err, ENVOI_STATUS_TEMPORARY, "connection lost");
-		return ENVOI_IO_ERROR;
+	if (link->broken || link->write_sys != 0) {
+		return fail(link, FAILURE_TRANSPORT, err);
 	}
 	ERR_clear_error();
 	int ret = SSL_write_ex(link->ssl, bytes, n, ret_n);
@@ -263,15 +271,14 @@ enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *byte
 	if (failure == FAILURE_CLOSED || failure == FAILURE_TRUNCATED) {
 		/* Reading is where an end of file is told. */
 		ERR_clear_error();
-		(void)envoi_error_set(err, ENVOI_STATUS_TEMPORARY, "connection lost");
-		return ENVOI_IO_ERROR;
+		failure = FAILURE_TRANSPORT;
 	}
 	return fail(link, failure, err);
 }
 
 void envoi_tls_link_shutdown(struct envoi_tls_link *link)
 {
-	if (!link->established || link->broken
+	if (!link->established || link->broken || link->write_sys != 0
 		|| (SSL_get_shutdown(link->ssl) & SSL_SENT_SHUTDOWN) != 0) {
 		return;
 	}

@@ -2,7 +2,7 @@
  * Where trusted CAs are looked up. A hashed directory ("9d66eef0.0", made by
  * openssl rehash) is read one certificate at a time, as a chain asks for it;
  * a bundle has to be parsed whole, which costs a thousand times as much, so
- * the system's is used only where there is no such directory.
+ * the system's is parsed only for a chain that no directory knows.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -67,6 +67,7 @@ static int load_directory(struct envoi_tls *tls, const char *path, struct envoi_
 int envoi_tls_trust_load(struct envoi_tls *tls, const char *ca, struct envoi_error *err)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(tls->ctx);
+	tls->trust = ENVOI_TLS_TRUST_ALL;
 	/* The user named these: a server's own certificate or an intermediate
 	 * CA among them is trusted as it stands. */
 	(void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
@@ -97,11 +98,11 @@ static bool use_bundle(struct envoi_tls *tls, const char *path)
 	return loaded;
 }
 
-/* The first directory of a colon-separated list that has hashes decides. */
+/* All directories of a colon-separated list that have hashes. */
 static bool use_directories(struct envoi_tls *tls, const char *list)
 {
 	bool used = false;
-	char *copy = list == NULL ? NULL : strdup(list);
+	char *copy = strdup(list);
 	char *rest = copy;
 	while (rest != NULL) {
 		char *path = rest;
@@ -117,44 +118,61 @@ static bool use_directories(struct envoi_tls *tls, const char *list)
 	return used;
 }
 
-void envoi_tls_trust_system(struct envoi_tls *tls)
+static bool use_system_directory(struct envoi_tls *tls)
 {
 	static const char *const directories[] = {
 		"/etc/ssl/certs",
 		"/etc/pki/tls/certs",
 	};
+	const char *list = getenv(X509_get_default_cert_dir_env());
+	if (list != NULL) {
+		return use_directories(tls, list);
+	}
+	if (use_directories(tls, X509_get_default_cert_dir())) {
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		if (use_directories(tls, directories[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool use_system_bundle(struct envoi_tls *tls)
+{
 	static const char *const bundles[] = {
 		"/etc/ssl/certs/ca-certificates.crt",
 		"/etc/pki/tls/certs/ca-bundle.crt",
 		"/etc/ssl/ca-bundle.pem",
 		"/etc/ssl/cert.pem",
 	};
-	if (!tls->trust_pending) {
-		return;
-	}
-	tls->trust_pending = false;
-	/* What the user says in the environment, and nothing beside it. */
-	const char *directory = getenv(X509_get_default_cert_dir_env());
-	const char *bundle = getenv(X509_get_default_cert_file_env());
-	if (directory != NULL || bundle != NULL) {
-		(void)use_directories(tls, directory);
-		(void)use_bundle(tls, bundle);
-		return;
-	}
-	if (use_directories(tls, X509_get_default_cert_dir())) {
-		return;
-	}
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		if (use_directories(tls, directories[i])) {
-			return;
-		}
+	const char *path = getenv(X509_get_default_cert_file_env());
+	if (path != NULL) {
+		return use_bundle(tls, path);
 	}
 	if (use_bundle(tls, X509_get_default_cert_file())) {
-		return;
+		return true;
 	}
 	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
 		if (use_bundle(tls, bundles[i])) {
-			return;
+			return true;
 		}
 	}
+	return false;
+}
+
+bool envoi_tls_trust_more(struct envoi_tls *tls)
+{
+	if (tls->trust == ENVOI_TLS_TRUST_NOTHING) {
+		tls->trust = ENVOI_TLS_TRUST_DIRECTORY;
+		if (use_system_directory(tls)) {
+			return true;
+		}
+	}
+	if (tls->trust == ENVOI_TLS_TRUST_DIRECTORY) {
+		tls->trust = ENVOI_TLS_TRUST_ALL;
+		return use_system_bundle(tls);
+	}
+	return false;
 }

@@ -61,9 +61,67 @@ static void remember(struct envoi_tls_link *link, X509_STORE_CTX *store_ctx, X50
 	link->verify_depth = X509_STORE_CTX_get_error_depth(store_ctx);
 	X509_free(link->verify_certificate);
 	link->verify_certificate = NULL;
+	if (certificate == NULL) {
+		certificate = X509_STORE_CTX_get0_cert(store_ctx);
+	}
 	if (certificate != NULL && X509_up_ref(certificate) == 1) {
 		link->verify_certificate = certificate;
 	}
+}
+
+/* Might another trust store make a difference? */
+static bool is_about_issuer(int error)
+{
+	switch (error) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A context verifies once: this one takes its task over and leaves it the
+ * result. */
+static int verify_again(X509_STORE_CTX *first, struct envoi_tls_link *link)
+{
+	X509_STORE_CTX *again = X509_STORE_CTX_new();
+	int ok = 0;
+	if (again == NULL
+		|| X509_STORE_CTX_init(again, SSL_CTX_get_cert_store(link->tls->ctx),
+			   X509_STORE_CTX_get0_cert(first), X509_STORE_CTX_get0_untrusted(first))
+			!= 1
+		|| X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(again),
+			   X509_STORE_CTX_get0_param(first))
+			!= 1) {
+		X509_STORE_CTX_set_error(first, X509_V_ERR_OUT_OF_MEM);
+	} else {
+		ok = X509_verify_cert(again) == 1;
+		X509_STORE_CTX_set_error(first, X509_STORE_CTX_get_error(again));
+		X509_STORE_CTX_set_error_depth(first, X509_STORE_CTX_get_error_depth(again));
+		X509_STORE_CTX_set0_verified_chain(first, X509_STORE_CTX_get1_chain(again));
+		if (!ok) {
+			remember(link, again, X509_STORE_CTX_get_current_cert(again));
+		}
+	}
+	X509_STORE_CTX_free(again);
+	return ok;
+}
+
+static int verify_pins(X509_STORE_CTX *store_ctx, struct envoi_tls_link *link)
+{
+	X509 *leaf = X509_STORE_CTX_get0_cert(store_ctx);
+	if (is_pinned(link->tls, leaf)) {
+		X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
+		return 1;
+	}
+	link->pin_mismatch = true;
+	X509_STORE_CTX_set_error(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION);
+	remember(link, store_ctx, leaf);
+	return 0;
 }
 
 /* Takes the place of X509_verify_cert(): 1 goes on, 0 ends the handshake. */
@@ -72,30 +130,26 @@ static int verify(X509_STORE_CTX *store_ctx, void *arg)
 	struct envoi_tls *tls = arg;
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct envoi_tls_link *link = SSL_get_app_data(ssl);
-	X509 *leaf = X509_STORE_CTX_get0_cert(store_ctx);
 	if (tls->insecure) {
 		X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
 		return 1;
 	}
 	if (tls->pin_count > 0) {
-		if (is_pinned(tls, leaf)) {
-			X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
-			return 1;
-		}
-		link->pin_mismatch = true;
-		X509_STORE_CTX_set_error(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION);
-		remember(link, store_ctx, leaf);
-		return 0;
+		return verify_pins(store_ctx, link);
 	}
-	envoi_tls_trust_system(tls);
-	if (X509_verify_cert(store_ctx) == 1) {
-		return 1;
+	if (tls->trust == ENVOI_TLS_TRUST_NOTHING) {
+		(void)envoi_tls_trust_more(tls);
 	}
-	X509 *current = X509_STORE_CTX_get_current_cert(store_ctx);
-	remember(link, store_ctx, current != NULL ? current : leaf);
-	/* A lookup in the store may have left errors of no consequence. */
+	int ok = X509_verify_cert(store_ctx) == 1;
+	if (!ok) {
+		remember(link, store_ctx, X509_STORE_CTX_get_current_cert(store_ctx));
+	}
+	while (!ok && is_about_issuer(link->verify_error) && envoi_tls_trust_more(tls)) {
+		ok = verify_again(store_ctx, link);
+	}
+	/* Lookups in the stores may have left errors of no consequence. */
 	ERR_clear_error();
-	return 0;
+	return ok;
 }
 
 void envoi_tls_verify_install(struct envoi_tls *tls)

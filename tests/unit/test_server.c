@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 #include <envoi/server.h>
 #include <envoi/tls.h>
 
-#include "base/limits.h"
+#include "base/socket.h"
 #include "net/resolve.h"
 
 #define LABEL63 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg"
@@ -94,6 +95,7 @@ static const struct {
 	{"LMTP+UNIX:/run/lmtp", "/run/lmtp"},
 	{"lmtp+unix:///run/lmtp", "/run/lmtp"},
 	{"lmtp+unix:/run/my mail/l\303\251", "/run/my mail/l\303\251"},
+	{"lmtp+unix://////run/lmtp", "/run/lmtp"},
 	{"lmtp+unix:socket", "socket"},
 	{"lmtp+unix:/a@b:c", "/a@b:c"},
 };
@@ -305,6 +307,18 @@ START_TEST(literal_needs_no_resolver)
 }
 END_TEST
 
+/* Which answers of the resolver are final (situations 6 and 7). */
+START_TEST(resolver_answers_are_told_apart)
+{
+	ck_assert(envoi_socket_is_nohost(EAI_NONAME));
+	ck_assert(envoi_socket_is_nohost(EAI_FAMILY));
+	ck_assert(!envoi_socket_is_nohost(EAI_AGAIN));
+	ck_assert(!envoi_socket_is_nohost(EAI_FAIL));
+	ck_assert(!envoi_socket_is_nohost(EAI_MEMORY));
+	ck_assert(!envoi_socket_is_nohost(EAI_SYSTEM));
+}
+END_TEST
+
 START_TEST(unix_path_too_long_is_refused)
 {
 	char path[300];
@@ -394,6 +408,7 @@ int main(void)
 	tcase_add_loop_test(tcase, every_prefix_is_parsed_or_refused, 0, COUNT(good));
 	tcase_add_loop_test(tcase, pin_is_strict, 0, COUNT(pins));
 	tcase_add_loop_test(tcase, literal_needs_no_resolver, 0, COUNT(resolved));
+	tcase_add_test(tcase, resolver_answers_are_told_apart);
 	tcase_add_test(tcase, unix_path_too_long_is_refused);
 	tcase_add_test(tcase, source_is_a_literal);
 	tcase_add_test(tcase, local_literal_is_that_of_the_socket);

@@ -463,6 +463,29 @@ START_TEST(peer_without_tls_is_told_from_others)
 }
 END_TEST
 
+/* Behind the 220 to STARTTLS; the hint of before would mislead. */
+START_TEST(plaintext_after_starttls_is_told)
+{
+	struct envoi_tls_options options = {.ca = ca.certificate_path};
+	struct envoi_tls *client = client_with(&options);
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct pair pair;
+	char text[32];
+	open_pair(&pair);
+	say(pair.server, "220 go ahead\r\n");
+	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_OK);
+	ck_assert_int_eq(envoi_stream_start_tls(pair.client, client, "mx.example.org", &err), 0);
+	ck_assert_int_eq(envoi_stream_handshake(pair.client, &err), ENVOI_IO_AGAIN);
+	say(pair.server, "250 ok\r\n");
+	ck_assert_int_eq(envoi_stream_handshake(pair.client, &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_REFUSED);
+	ck_assert_str_eq(err.text, "the server goes on in plaintext where TLS was to begin");
+	ck_assert_str_eq(err.hint, "");
+	close_pair(&pair);
+	envoi_tls_free(client);
+}
+END_TEST
+
 START_TEST(client_without_tls_is_told)
 {
 	struct envoi_tls *server = server_with(NULL);
@@ -556,6 +579,7 @@ int main(void)
 	tcase_add_test(tcase, only_dns_names_are_sent_as_sni);
 	tcase_add_loop_test(tcase, client_certificate_is_shown, 0, 4);
 	tcase_add_loop_test(tcase, peer_without_tls_is_told_from_others, 0, COUNT(others));
+	tcase_add_test(tcase, plaintext_after_starttls_is_told);
 	tcase_add_test(tcase, client_without_tls_is_told);
 	tcase_add_loop_test(tcase, connection_lost_in_the_handshake_is_temporary, 0, 2);
 	tcase_add_test(tcase, certificate_made_in_memory_fits_this_machine);
