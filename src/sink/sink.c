@@ -26,7 +26,7 @@
 #define DRAIN_US (2 * SECOND_US)
 /* Before accept(2) is tried again when descriptors have run out. */
 #define RETRY_US SECOND_US
-/* Clients above the limit that may hear their 421 at the same time. */
+/* Clients above the limit that may hear their last reply at the same time. */
 #define REFUSED_MAX 16
 /* stop_fd and listener come first in the poll set. */
 #define FIRST 2
@@ -189,6 +189,16 @@ static void end(struct envoi_sink *sink, int64_t now)
 	}
 }
 
+/* Clients that are served; who only hears its last reply out is none. */
+static size_t count_served(const struct envoi_sink *sink)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < sink->count; i++) {
+		n += !envoi_connection_is_closing(sink->connections[i]);
+	}
+	return n;
+}
+
 static void accept_all(struct envoi_sink *sink, int64_t now)
 {
 	while (sink->count < sink->max_connections + REFUSED_MAX) {
@@ -199,7 +209,7 @@ static void accept_all(struct envoi_sink *sink, int64_t now)
 			}
 			return;
 		}
-		bool refused = sink->count >= sink->max_connections;
+		bool refused = count_served(sink) >= sink->max_connections;
 		struct envoi_connection *connection =
 			envoi_connection_new(&sink->shared, fd, ++sink->accepted, now);
 		if (connection == NULL) {
