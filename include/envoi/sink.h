@@ -18,6 +18,8 @@
 #include <envoi/error.h>
 
 enum envoi_sink_tls {
+	/** Offered; on a unix socket only with a certificate given or wanted:
+	 * there is nobody in between. */
 	ENVOI_SINK_TLS_STARTTLS,
 	/** From the first byte. */
 	ENVOI_SINK_TLS_IMPLICIT,

@@ -65,10 +65,24 @@ void envoi_sink_options_init(struct envoi_sink_options *options)
 	};
 }
 
+static bool wants_tls(const struct envoi_sink_options *options)
+{
+	switch (options->tls) {
+	case ENVOI_SINK_TLS_OFF:
+		return false;
+	case ENVOI_SINK_TLS_IMPLICIT:
+		return true;
+	case ENVOI_SINK_TLS_STARTTLS:
+		break;
+	}
+	return strncmp(options->listen, "unix:", 5) != 0 || options->certificate != NULL
+		|| options->certificate_out != NULL;
+}
+
 static int make_tls(struct envoi_sink *sink, const struct envoi_sink_options *options,
 	struct envoi_error *err)
 {
-	if (options->tls == ENVOI_SINK_TLS_OFF) {
+	if (!wants_tls(options)) {
 		return 0;
 	}
 	sink->shared.tls = envoi_tls_new_server(options->certificate, options->key, err);
@@ -84,7 +98,7 @@ static void set_up(struct envoi_sink *sink, const struct envoi_sink_options *opt
 {
 	uint32_t extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_CHUNKING | ENVOI_EXT_SIZE
 		| ENVOI_EXT_8BITMIME | ENVOI_EXT_ENHANCEDSTATUSCODES;
-	if (options->tls == ENVOI_SINK_TLS_STARTTLS) {
+	if (wants_tls(options)) {
 		extensions |= ENVOI_EXT_STARTTLS;
 	}
 	sink->shared.implicit = options->tls == ENVOI_SINK_TLS_IMPLICIT;
