@@ -5,10 +5,7 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,137 +16,90 @@
 #include <envoi/session.h>
 #include <envoi/sink.h>
 
+#include "options.h"
+#include "ui.h"
+
 /* Options that have no letter. */
 enum {
-	OPT_LISTEN = 256,
+	OPT_LISTEN = OPT_FIRST,
+	OPT_PORT_FILE,
 	OPT_LMTP,
+	OPT_HOSTNAME,
 	OPT_MAILDIR,
 	OPT_MBOX,
 	OPT_DISCARD,
-	OPT_RAW,
 	OPT_CRLF,
+	OPT_RAW,
 	OPT_TLS_CERT,
 	OPT_TLS_KEY,
 	OPT_CERT_FILE,
-	OPT_NO_TLS,
 	OPT_TLS_IMPLICIT,
+	OPT_NO_TLS,
 	OPT_WITHOUT,
 	OPT_SIZE,
 	OPT_MAX_CONNECTIONS,
 	OPT_MAX_RECIPIENTS,
-	OPT_HOSTNAME,
-	OPT_PORT_FILE,
 	OPT_ONCE,
 	OPT_MESSAGES,
 };
 
-static const struct option long_options[] = {
-	{"listen", required_argument, NULL, OPT_LISTEN},
-	{"lmtp", no_argument, NULL, OPT_LMTP},
-	{"maildir", required_argument, NULL, OPT_MAILDIR},
-	{"mbox", required_argument, NULL, OPT_MBOX},
-	{"discard", no_argument, NULL, OPT_DISCARD},
-	{"raw", no_argument, NULL, OPT_RAW},
-	{"crlf", no_argument, NULL, OPT_CRLF},
-	{"tls-cert", required_argument, NULL, OPT_TLS_CERT},
-	{"tls-key", required_argument, NULL, OPT_TLS_KEY},
-	{"cert-file", required_argument, NULL, OPT_CERT_FILE},
-	{"no-tls", no_argument, NULL, OPT_NO_TLS},
-	{"tls-implicit", no_argument, NULL, OPT_TLS_IMPLICIT},
-	{"without", required_argument, NULL, OPT_WITHOUT},
-	{"size", required_argument, NULL, OPT_SIZE},
-	{"max-connections", required_argument, NULL, OPT_MAX_CONNECTIONS},
-	{"max-recipients", required_argument, NULL, OPT_MAX_RECIPIENTS},
-	{"hostname", required_argument, NULL, OPT_HOSTNAME},
-	{"port-file", required_argument, NULL, OPT_PORT_FILE},
-	{"once", no_argument, NULL, OPT_ONCE},
-	{"messages", required_argument, NULL, OPT_MESSAGES},
-	{"verbose", no_argument, NULL, 'v'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+static const struct cmd_option table[] = {
+	{OPT_LISTEN, "listen", "HOST:PORT|unix:PATH",
+		"where to listen (127.0.0.1:2525); port 0: a free one"},
+	{OPT_PORT_FILE, "port-file", "FILE", "write the port there"},
+	{OPT_LMTP, "lmtp", NULL, "LMTP in place of SMTP"},
+	{OPT_HOSTNAME, "hostname", "NAME", "name in the greeting (localhost)"},
+	{OPT_MAILDIR, "maildir", "DIR", "store messages in a Maildir, made if need be"},
+	{OPT_MBOX, "mbox", "FILE", "append messages to an mbox"},
+	{OPT_DISCARD, "discard", NULL, "store nothing (the default)"},
+	{OPT_CRLF, "crlf", NULL, "Maildir: keep CRLF line ends"},
+	{OPT_RAW, "raw", NULL, "Maildir: the octets received and nothing else"},
+	{OPT_TLS_CERT, "tls-cert", "FILE", "certificate, PEM (else one is made)"},
+	{OPT_TLS_KEY, "tls-key", "FILE", "its key, when not in the same file"},
+	{OPT_CERT_FILE, "cert-file", "FILE", "write the certificate there, for --tls-ca"},
+	{OPT_TLS_IMPLICIT, "tls-implicit", NULL, "TLS from the first byte"},
+	{OPT_NO_TLS, "no-tls", NULL, "no TLS at all"},
+	{OPT_WITHOUT, "without", "EXT[,EXT]", "do not offer these extensions"},
+	{OPT_SIZE, "size", "N[K|M|G]", "largest message in octets (64M); 0: no limit"},
+	{OPT_MAX_CONNECTIONS, "max-connections", "N", "connections at once (64)"},
+	{OPT_MAX_RECIPIENTS, "max-recipients", "N", "recipients of a message (1000)"},
+	{OPT_ONCE, "once", NULL, "end after the first connection"},
+	{OPT_MESSAGES, "messages", "N", "end after N messages"},
+	{'v', "verbose", NULL, "transcript on stderr"},
+	{'q', "quiet", NULL, "nothing on stdout"},
+	{OPT_HELP, "help", NULL, "this text"},
+	{0},
 };
 
-static const char usage[] =
-	"usage: envoi sink [OPTION]...\n"
-	"Takes mail over SMTP or LMTP on this machine; never passes it on.\n"
-	"\n"
-	"  --listen HOST:PORT|unix:PATH  where (127.0.0.1:2525); port 0: a free one\n"
-	"  --port-file FILE       write the port there\n"
-	"  --lmtp                 LMTP in place of SMTP\n"
-	"  --hostname NAME        name in the greeting (localhost)\n"
-	"  --maildir DIR          store messages in a Maildir, made if need be\n"
-	"  --mbox FILE            append messages to an mbox\n"
-	"  --discard              store nothing (the default)\n"
-	"  --crlf                 Maildir: keep CRLF line ends\n"
-	"  --raw                  Maildir: the octets received and nothing else\n"
-	"  --tls-cert FILE --tls-key FILE  certificate and key, PEM (else made)\n"
-	"  --cert-file FILE       write the certificate there, for --tls-ca\n"
-	"  --tls-implicit         TLS from the first byte\n"
-	"  --no-tls               no TLS at all\n"
-	"  --without EXT[,EXT]    do not offer these extensions\n"
-	"  --size N[K|M|G]        largest message in octets (64M); 0: no limit\n"
-	"  --max-connections N    connections at once (64)\n"
-	"  --max-recipients N     recipients of a message (1000)\n"
-	"  --once                 end after the first connection\n"
-	"  --messages N           end after N messages\n"
-	"  -v, --verbose          transcript on stderr\n"
-	"  -q, --quiet            nothing on stdout\n"
-	"  -h, --help             this text\n";
+static void print_usage(void)
+{
+	puts("usage: envoi sink [OPTION]...\n\n"
+	     "Takes mail over SMTP or LMTP on this machine, for trying things out: into a\n"
+	     "Maildir, an mbox or nowhere. It never passes mail on.\n");
+	opt_print(table);
+}
 
 struct request {
 	struct envoi_sink_options options;
 	const char *port_file;
 	bool discard;
 	bool quiet;
-	bool help;
 };
 
-/* Written to by the signal handler, polled by the sink. */
-static int stop_pipe[2] = {-1, -1};
-
-static void on_signal(int signal)
-{
-	int saved = errno;
-	(void)signal;
-	ssize_t n = write(stop_pipe[1], "x", 1);
-	(void)n;
-	errno = saved;
-}
-
-static int fail(const struct envoi_error *err)
-{
-	(void)fprintf(stderr, "envoi: %s\n", err->text);
-	if (err->hint[0] != '\0') {
-		(void)fprintf(stderr, "hint: %s\n", err->hint);
-	}
-	return err->status;
-}
-
-/* Digits, and K, M or G behind them where suffix allows; at least min. */
-static int read_number(const char *option, const char *text, bool suffix, uint64_t min,
-	uint64_t max, uint64_t *ret_number, struct envoi_error *err)
+/* Octets: digits, and K, M or G behind them. */
+static int read_size(const char *text, uint64_t *ret_size, struct envoi_error *err)
 {
 	static const char units[] = "KMG";
-	char *end = NULL;
-	errno = 0;
-	unsigned long long number = strtoull(text, &end, 10);
-	bool sound = text[0] >= '0' && text[0] <= '9' && errno == 0;
-	if (sound && suffix && *end != '\0') {
-		const char *unit = strchr(units, *end);
-		if (unit != NULL) {
-			int shift = 10 * (int)(unit - units + 1);
-			sound = number <= UINT64_MAX >> shift;
-			number <<= shift;
-			end++;
-		}
-	}
-	if (!sound || *end != '\0' || number < min || number > max) {
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text[digits] == '\0' ? NULL : strchr(units, text[digits]);
+	int shift = unit == NULL ? 0 : 10 * (int)(unit - units + 1);
+	bool sound = digits > 0 && digits < 19 && text[digits + (unit != NULL)] == '\0';
+	uint64_t size = sound ? strtoull(text, NULL, 10) : 0;
+	if (!sound || size > (uint64_t)INT64_MAX >> shift) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"%s: '%s' is not a number from %" PRIu64 " to %" PRIu64 "%s", option, text,
-			min, max, suffix ? ", with K, M or G behind" : "");
+			"--size: \"%s\" is no number of octets, alone or with K, M or G", text);
 	}
-	*ret_number = number;
+	*ret_size = size << shift;
 	return 0;
 }
 
@@ -160,7 +110,7 @@ static int read_extensions(const char *text, uint32_t *bits, struct envoi_error 
 		uint32_t bit = envoi_extension_find(at, n);
 		if (bit == 0) {
 			return envoi_error_set(err, ENVOI_STATUS_USAGE,
-				"--without: '%.*s' is no known extension", (int)n, at);
+				"--without: no such extension: \"%.*s\"", (int)n, at);
 		}
 		*bits |= bit;
 		at += n;
@@ -170,39 +120,36 @@ static int read_extensions(const char *text, uint32_t *bits, struct envoi_error 
 	}
 }
 
-static int set_limit(struct request *request, int option, const char *value,
-	struct envoi_error *err)
+static int set_limit(struct request *request, int id, const char *value, struct envoi_error *err)
 {
 	struct envoi_sink_options *options = &request->options;
-	uint64_t number = 0;
-	switch (option) {
-	case OPT_SIZE:
-		return read_number(
-			"--size", value, true, 0, INT64_MAX, &options->max_size, err);
-	case OPT_MESSAGES:
-		return read_number(
-			"--messages", value, false, 1, INT64_MAX, &options->messages, err);
+	unsigned long number = 0;
+	switch (id) {
 	case OPT_MAX_CONNECTIONS:
-		if (read_number("--max-connections", value, false, 1, 10000, &number, err) != 0) {
+		if (opt_number(value, "--max-connections", 1, 10000, &number, err) != 0) {
 			return -1;
 		}
-		options->max_connections = (size_t)number;
+		options->max_connections = number;
+		return 0;
+	case OPT_MAX_RECIPIENTS:
+		if (opt_number(value, "--max-recipients", 1, 100000, &number, err) != 0) {
+			return -1;
+		}
+		options->max_recipients = number;
 		return 0;
 	default:
-		if (read_number("--max-recipients", value, false, 1, 100000, &number, err) != 0) {
+		if (opt_number(value, "--messages", 1, 1000000000, &number, err) != 0) {
 			return -1;
 		}
-		options->max_recipients = (size_t)number;
+		options->messages = number;
 		return 0;
 	}
 }
 
-/* One option; 1: getopt_long(3) has said what is wrong. */
-static int set_option(struct request *request, int option, const char *value,
-	struct envoi_error *err)
+static int set_option(struct request *request, int id, const char *value, struct envoi_error *err)
 {
 	struct envoi_sink_options *options = &request->options;
-	switch (option) {
+	switch (id) {
 	case OPT_LISTEN:
 		options->listen = value;
 		return 0;
@@ -256,16 +203,10 @@ static int set_option(struct request *request, int option, const char *value,
 	case 'q':
 		request->quiet = true;
 		return 0;
-	case 'h':
-		request->help = true;
-		return 0;
 	case OPT_SIZE:
-	case OPT_MESSAGES:
-	case OPT_MAX_CONNECTIONS:
-	case OPT_MAX_RECIPIENTS:
-		return set_limit(request, option, value, err);
+		return read_size(value, &options->max_size, err);
 	default:
-		return 1;
+		return set_limit(request, id, value, err);
 	}
 }
 
@@ -288,32 +229,34 @@ static int check(const struct request *request, struct envoi_error *err)
 		wrong = "--port-file: a unix socket has no port";
 	} else if (!envoi_address_is_helo(options->hostname)) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"--hostname: '%s' is not a host name", options->hostname);
+			"--hostname: \"%s\" is not a host name", options->hostname);
 	}
 	return wrong == NULL ? 0 : envoi_error_set(err, ENVOI_STATUS_USAGE, "%s", wrong);
 }
 
-/* 0, or -1 with err; its text is "" when getopt_long(3) has spoken. */
-static int read_options(struct request *request, int argc, char **argv, struct envoi_error *err)
+/* 1: help was printed. */
+static int read_options(struct request *request, struct cmd_parser *parser,
+	struct envoi_error *err)
 {
-	static char name[] = "envoi";
-	int option;
-	/* It says "envoi: ..." in front of its own words. */
-	argv[0] = name;
-	while ((option = getopt_long(argc, argv, "vqh", long_options, NULL)) != -1) {
-		int failed = set_option(request, option, optarg, err);
-		if (failed > 0) {
-			*err = (struct envoi_error){.status = ENVOI_STATUS_USAGE};
+	int id;
+	while ((id = opt_next(parser, err)) != -1) {
+		if (id == OPT_HELP) {
+			print_usage();
+			return 1;
 		}
-		if (failed != 0) {
+		if (id == '?') {
+			envoi_error_hint(err, "envoi sink --help lists the options");
+			return -1;
+		}
+		if (set_option(request, id, parser->value, err) != 0) {
 			return -1;
 		}
 	}
-	if (optind < argc) {
-		return envoi_error_set(err, ENVOI_STATUS_USAGE, "'%s' is not wanted: envoi sink "
-			"takes no arguments", argv[optind]);
+	if (parser->operand < parser->argc) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"envoi sink takes no arguments: \"%s\"", parser->argv[parser->operand]);
 	}
-	return request->help ? 0 : check(request, err);
+	return check(request, err);
 }
 
 /* Replaced as a whole, so that whoever waits for it never reads half. */
@@ -323,78 +266,71 @@ static int write_port_file(const char *path, unsigned short port, struct envoi_e
 	int n = snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
 	if (n < 0 || (size_t)n >= sizeof(temporary)) {
 		return envoi_error_set(
-			err, ENVOI_STATUS_CANTCREATE, "cannot create '%s': name too long", path);
+			err, ENVOI_STATUS_CANTCREATE, "cannot create \"%s\": name too long", path);
 	}
 	FILE *file = fopen(temporary, "w");
 	if (file == NULL) {
 		return envoi_error_sys(
-			err, ENVOI_STATUS_CANTCREATE, errno, "cannot create '%s'", path);
+			err, ENVOI_STATUS_CANTCREATE, errno, "cannot create \"%s\"", path);
 	}
 	bool written = fprintf(file, "%u\n", (unsigned)port) > 0;
 	written = fclose(file) == 0 && written;
 	if (!written || rename(temporary, path) != 0) {
-		(void)envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot write '%s'", path);
+		(void)envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot write \"%s\"", path);
 		(void)unlink(temporary);
 		return -1;
 	}
 	return 0;
 }
 
-static int watch_signals(struct envoi_error *err)
+static bool flush(struct cmd_ui *ui)
 {
-	struct sigaction stop = {.sa_handler = on_signal};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	if (pipe(stop_pipe) != 0) {
-		return envoi_error_sys(err, ENVOI_STATUS_SYSTEM, errno, "cannot start");
-	}
-	for (size_t i = 0; i < 2; i++) {
-		(void)fcntl(stop_pipe[i], F_SETFD, FD_CLOEXEC);
-		(void)fcntl(stop_pipe[i], F_SETFL, O_NONBLOCK);
-	}
-	(void)sigaction(SIGINT, &stop, NULL);
-	(void)sigaction(SIGTERM, &stop, NULL);
-	(void)sigaction(SIGPIPE, &ignore, NULL);
-	return 0;
+	ui->lost_output = ui->lost_output || fflush(stdout) != 0 || ferror(stdout) != 0;
+	return !ui->lost_output;
 }
 
-static int flush_stdout(struct envoi_error *err)
+static bool announce(struct cmd_ui *ui, const struct envoi_sink *sink, bool quiet)
 {
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		return envoi_error_sys(
-			err, ENVOI_STATUS_IO, errno, "cannot write to standard output");
+	if (!envoi_sink_is_local(sink)) {
+		struct envoi_error warning;
+		(void)envoi_error_set(&warning, ENVOI_STATUS_OK,
+			"warning: %s is reachable from other machines: anybody there may send "
+			"mail here", envoi_sink_label(sink));
+		ui_error(&warning);
 	}
-	return 0;
+	if (!quiet) {
+		printf("listening on %s\n", envoi_sink_label(sink));
+	}
+	return flush(ui);
 }
 
-static int print_received(const struct envoi_sink_report *report, struct envoi_error *err)
+static bool print_received(struct cmd_ui *ui, const struct envoi_sink_report *report)
 {
-	(void)printf("received  %" PRIu64 "  from <%s>  %zu recipient%s  %" PRIu64 " octets  %s\n",
+	printf("received  %" PRIu64 "  from <%s>  %zu recipient%s  %" PRIu64 " octets  %s\n",
 		report->number, report->sender, report->recipients,
 		report->recipients == 1 ? "" : "s", report->octets, report->text);
-	return flush_stdout(err);
+	return flush(ui);
 }
 
-/* Until it ends; the exit status. */
-static int serve(struct envoi_sink *sink, bool quiet)
+/* Until it ends, or nobody hears what it says. */
+static enum envoi_status serve(struct cmd_ui *ui, struct envoi_sink *sink, bool quiet)
 {
 	struct envoi_sink_report report;
-	struct envoi_error err = ENVOI_ERROR_NONE;
-	int status = ENVOI_STATUS_OK;
-	while (envoi_sink_next(sink, stop_pipe[0], &report) != ENVOI_SINK_ENDED) {
+	enum envoi_status status = ENVOI_STATUS_OK;
+	bool heard = announce(ui, sink, quiet);
+	while (heard && envoi_sink_next(sink, ui->stop_pipe[0], &report) != ENVOI_SINK_ENDED) {
 		switch (report.event) {
 		case ENVOI_SINK_RECEIVED:
-			if (!quiet && print_received(&report, &err) != 0) {
-				return fail(&err);
-			}
+			heard = quiet || print_received(ui, &report);
 			break;
 		case ENVOI_SINK_LINE:
-			(void)fprintf(stderr, "%.3f [%" PRIu64 "] %c %s\n",
-				(double)report.time_us / 1e6, report.number, report.mark,
-				report.text);
+			fprintf(stderr, "%.3f [%" PRIu64 "] %c %s\n", (double)report.time_us / 1e6,
+				report.number, report.mark, report.text);
 			break;
 		case ENVOI_SINK_TROUBLE:
-			/* The clients were told; what is left to do is to say so. */
-			status = fail(&report.error);
+			/* The client was told to try again; it is to be seen here too. */
+			ui_error(report.error);
+			status = envoi_status_worse(status, report.error->status);
 			break;
 		case ENVOI_SINK_ENDED:
 			break;
@@ -403,47 +339,45 @@ static int serve(struct envoi_sink *sink, bool quiet)
 	return status;
 }
 
-static int announce(struct envoi_sink *sink, const struct request *request,
-	struct envoi_error *err)
+static enum envoi_status run(struct cmd_ui *ui, const struct request *request)
 {
-	if (request->port_file != NULL
-		&& write_port_file(request->port_file, envoi_sink_port(sink), err) != 0) {
-		return -1;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	enum envoi_status status;
+	ui_watch_signals(ui);
+	struct envoi_sink *sink = envoi_sink_open(&request->options, &err);
+	if (sink == NULL
+		|| (request->port_file != NULL
+			&& write_port_file(request->port_file, envoi_sink_port(sink), &err) != 0)) {
+		ui_error(&err);
+		status = err.status;
+	} else {
+		status = serve(ui, sink, request->quiet);
 	}
-	if (!envoi_sink_is_local(sink)) {
-		(void)fprintf(stderr, "envoi: warning: %s is reachable from other machines: "
-			"anybody there may send mail here\n", envoi_sink_label(sink));
-	}
-	if (request->quiet) {
-		return 0;
-	}
-	(void)printf("listening on %s\n", envoi_sink_label(sink));
-	return flush_stdout(err);
+	envoi_sink_free(sink);
+	return status;
 }
 
 int cmd_sink(int argc, char **argv)
 {
 	struct request request = {0};
+	struct cmd_parser parser;
+	struct cmd_ui ui;
 	struct envoi_error err = ENVOI_ERROR_NONE;
+	enum envoi_status status = ENVOI_STATUS_OK;
+	ui_init(&ui);
 	envoi_sink_options_init(&request.options);
-	if (read_options(&request, argc, argv, &err) != 0) {
-		if (err.text[0] != '\0') {
-			(void)fail(&err);
-		}
-		return err.status;
+	int result = opt_init(&parser, table, argc, argv, &err);
+	if (result == 0) {
+		result = read_options(&request, &parser, &err);
 	}
-	if (request.help) {
-		(void)fputs(usage, stdout);
-		return flush_stdout(&err) == 0 ? ENVOI_STATUS_OK : fail(&err);
+	if (result < 0) {
+		ui_error(&err);
+		status = err.status;
+	} else if (result == 0) {
+		status = run(&ui, &request);
 	}
-	if (watch_signals(&err) != 0) {
-		return fail(&err);
-	}
-	struct envoi_sink *sink = envoi_sink_open(&request.options, &err);
-	if (sink == NULL) {
-		return fail(&err);
-	}
-	int status = announce(sink, &request, &err) == 0 ? serve(sink, request.quiet) : fail(&err);
-	envoi_sink_free(sink);
-	return status;
+	status = ui_close(&ui, status);
+	opt_finish(&parser);
+	ui_finish(&ui);
+	return (int)status;
 }

@@ -146,11 +146,9 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-/* Until now a signal simply ended the process: nothing was begun. */
-static void ready(void *context)
+void ui_watch_signals(struct cmd_ui *ui)
 {
 	static const int numbers[] = {SIGINT, SIGTERM};
-	struct cmd_ui *ui = context;
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
 	stop_fd = ui->stop_pipe[1];
 	(void)sigemptyset(&action.sa_mask);
@@ -161,6 +159,12 @@ static void ready(void *context)
 			(void)sigaction(numbers[i], &action, NULL);
 		}
 	}
+}
+
+/* Until now a signal simply ended the process: nothing was begun. */
+static void ready(void *context)
+{
+	ui_watch_signals(context);
 }
 
 struct envoi_observer ui_observer(struct cmd_ui *ui)

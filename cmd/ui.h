@@ -26,7 +26,7 @@ struct cmd_ui {
 	double began, progress_at;
 	/** Set when stdout could not be written. */
 	bool lost_output;
-	/** Installed when the first connection is near; see ui_observer(). */
+	/** Installed when the first connection is near; see ui_watch_signals(). */
 	int stop_pipe[2];
 };
 
@@ -36,9 +36,12 @@ void ui_finish(struct cmd_ui *ui);
 /** "envoi: text", and a hint line. */
 void ui_error(const struct envoi_error *err);
 
-/** The observer for a request. From "ready" on, SIGINT and SIGTERM make
- * ui->stop_pipe[0] readable; a second one kills. */
+/** The observer for a request. From "ready" on signals are watched. */
 struct envoi_observer ui_observer(struct cmd_ui *ui);
+
+/** From now on SIGINT and SIGTERM make ui->stop_pipe[0] readable; a second one
+ * kills. */
+void ui_watch_signals(struct cmd_ui *ui);
 
 /** Writes a line of a report to stdout and frees it; NULL: no memory. */
 void ui_put(struct cmd_ui *ui, char *line, size_t length);

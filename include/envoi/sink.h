@@ -18,6 +18,8 @@
 #include <envoi/error.h>
 
 enum envoi_sink_tls {
+	/** Offered; on a unix socket only with a certificate given or wanted:
+	 * there is nobody in between. */
 	ENVOI_SINK_TLS_STARTTLS,
 	/** From the first byte. */
 	ENVOI_SINK_TLS_IMPLICIT,
@@ -100,7 +102,7 @@ enum envoi_sink_event {
 	ENVOI_SINK_ENDED,
 };
 
-/** Strings are valid until the next envoi_sink_next(). */
+/** Strings and error are valid until the next envoi_sink_next(). */
 struct envoi_sink_report {
 	enum envoi_sink_event event;
 	/** Of a message: from 1; of a line: that of its connection, from 1. */
@@ -117,8 +119,8 @@ struct envoi_sink_report {
 	char mark;
 	/** LINE: since envoi_sink_open(). */
 	int64_t time_us;
-	/** TROUBLE */
-	struct envoi_error error;
+	/** TROUBLE, else NULL. */
+	const struct envoi_error *error;
 };
 
 /**

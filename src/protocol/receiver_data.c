@@ -58,10 +58,11 @@ static void ask_end(struct envoi_receiver *receiver, enum envoi_receiver_event *
 	*ret_event = ENVOI_RECEIVER_MESSAGE_END;
 }
 
+/* Octets counted so far are never over the limit. */
 static bool fits(const struct envoi_receiver *receiver, uint64_t more)
 {
 	uint64_t max = receiver->options.max_size;
-	return max == 0 || (receiver->octets <= max && more <= max - receiver->octets);
+	return max == 0 || more <= max - receiver->octets;
 }
 
 enum envoi_receiver_event envoi_receiver_do_data(struct envoi_receiver *receiver,
@@ -237,7 +238,6 @@ bool envoi_receiver_step_data(struct envoi_receiver *receiver,
 			return true;
 		}
 		envoi_buffer_consume(&receiver->in, 1);
-		receiver->line_start = false;
 		in = envoi_buffer_span(&receiver->in);
 	}
 	in.len = run_length(receiver, in);

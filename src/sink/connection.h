@@ -35,6 +35,9 @@ struct envoi_connection *envoi_connection_new(struct envoi_sink_shared *shared, 
 /** Closes at once; the message under way is given up. Accepts NULL. */
 void envoi_connection_free(struct envoi_connection *connection);
 
+/** Has it said its last word? */
+bool envoi_connection_is_closing(const struct envoi_connection *connection);
+
 int envoi_connection_fd(const struct envoi_connection *connection);
 
 /** poll(2) events to wait for. */

@@ -10,11 +10,11 @@
 
 #include "base/buffer.h"
 
-/* The strings of a report belong to it, though its readers see them const. */
-static void free_const(const char *string)
+/* What a report points to belongs to it, though its readers see it const. */
+static void free_const(const void *pointer)
 {
-	char *owned;
-	memcpy(&owned, &string, sizeof(owned));
+	void *owned;
+	memcpy(&owned, &pointer, sizeof(owned));
 	free(owned);
 }
 
@@ -22,8 +22,8 @@ void envoi_report_finish(struct envoi_sink_report *report)
 {
 	free_const(report->sender);
 	free_const(report->text);
-	report->sender = NULL;
-	report->text = NULL;
+	free_const(report->error);
+	*report = (struct envoi_sink_report){0};
 }
 
 void envoi_reports_finish(struct envoi_reports *reports)
@@ -119,11 +119,12 @@ void envoi_reports_printf(struct envoi_reports *reports, uint64_t connection, ch
 
 void envoi_reports_trouble(struct envoi_reports *reports, const struct envoi_error *error)
 {
-	struct envoi_sink_report report = {
-		.event = ENVOI_SINK_TROUBLE,
-		.error = *error,
-	};
-	add(reports, &report);
+	struct envoi_error *copy = malloc(sizeof(*copy));
+	if (copy != NULL) {
+		*copy = *error;
+		struct envoi_sink_report report = {.event = ENVOI_SINK_TROUBLE, .error = copy};
+		add(reports, &report);
+	}
 }
 
 bool envoi_reports_take(struct envoi_reports *reports, struct envoi_sink_report *ret_report)

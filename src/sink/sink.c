@@ -26,7 +26,7 @@
 #define DRAIN_US (2 * SECOND_US)
 /* Before accept(2) is tried again when descriptors have run out. */
 #define RETRY_US SECOND_US
-/* Clients above the limit that may hear their 421 at the same time. */
+/* Clients above the limit that may hear their last reply at the same time. */
 #define REFUSED_MAX 16
 /* stop_fd and listener come first in the poll set. */
 #define FIRST 2
@@ -65,10 +65,24 @@ void envoi_sink_options_init(struct envoi_sink_options *options)
 	};
 }
 
+static bool wants_tls(const struct envoi_sink_options *options)
+{
+	switch (options->tls) {
+	case ENVOI_SINK_TLS_OFF:
+		return false;
+	case ENVOI_SINK_TLS_IMPLICIT:
+		return true;
+	case ENVOI_SINK_TLS_STARTTLS:
+		break;
+	}
+	return strncmp(options->listen, "unix:", 5) != 0 || options->certificate != NULL
+		|| options->certificate_out != NULL;
+}
+
 static int make_tls(struct envoi_sink *sink, const struct envoi_sink_options *options,
 	struct envoi_error *err)
 {
-	if (options->tls == ENVOI_SINK_TLS_OFF) {
+	if (!wants_tls(options)) {
 		return 0;
 	}
 	sink->shared.tls = envoi_tls_new_server(options->certificate, options->key, err);
@@ -84,7 +98,7 @@ static void set_up(struct envoi_sink *sink, const struct envoi_sink_options *opt
 {
 	uint32_t extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_CHUNKING | ENVOI_EXT_SIZE
 		| ENVOI_EXT_8BITMIME | ENVOI_EXT_ENHANCEDSTATUSCODES;
-	if (options->tls == ENVOI_SINK_TLS_STARTTLS) {
+	if (wants_tls(options)) {
 		extensions |= ENVOI_EXT_STARTTLS;
 	}
 	sink->shared.implicit = options->tls == ENVOI_SINK_TLS_IMPLICIT;
@@ -189,6 +203,16 @@ static void end(struct envoi_sink *sink, int64_t now)
 	}
 }
 
+/* Clients that are served; who only hears its last reply out is none. */
+static size_t count_served(const struct envoi_sink *sink)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < sink->count; i++) {
+		n += !envoi_connection_is_closing(sink->connections[i]);
+	}
+	return n;
+}
+
 static void accept_all(struct envoi_sink *sink, int64_t now)
 {
 	while (sink->count < sink->max_connections + REFUSED_MAX) {
@@ -199,7 +223,7 @@ static void accept_all(struct envoi_sink *sink, int64_t now)
 			}
 			return;
 		}
-		bool refused = sink->count >= sink->max_connections;
+		bool refused = count_served(sink) >= sink->max_connections;
 		struct envoi_connection *connection =
 			envoi_connection_new(&sink->shared, fd, ++sink->accepted, now);
 		if (connection == NULL) {

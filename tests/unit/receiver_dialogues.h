@@ -150,6 +150,12 @@
 			"DATA\r\n.\r\n"),
 		OPEN_OK GO_AHEAD TOO_LARGE OK OK GO_AHEAD STORED,
 		"mail:a@b rcpt:c@d begin abort mail:a@b rcpt:c@d begin data= " DONE},
+	{"each message has the whole limit", 0,
+		B(OPEN "DATA\r\n" FIFTY "\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"
+			"DATA\r\n" FIFTY "\r\n.\r\n"),
+		OPEN_OK GO_AHEAD STORED OK OK GO_AHEAD STORED,
+		"mail:a@b rcpt:c@d begin data=" FIFTY "\\x0D\\x0A " DONE
+		"mail:a@b rcpt:c@d begin data=" FIFTY "\\x0D\\x0A " DONE},
 	{"the caller could not store it", 0,
 		B(OPEN "DATA\r\nfull\r\n.\r\nMAIL FROM:<>\r\n"),
 		OPEN_OK GO_AHEAD "451 4.3.0 disk is?\?full\r\n" OK,
@@ -168,6 +174,10 @@
 	{"chunks, the last empty", 0, B(OPEN "BDAT 3\r\n\r\n.bdat 2\r\n\r\nBDAT 0 last\r\n"),
 		OPEN_OK "250 2.0.0 3 octets received\r\n250 2.0.0 2 octets received\r\n" STORED,
 		"mail:a@b rcpt:c@d begin data=\\x0D\\x0A.\\x0D\\x0A " DONE},
+	{"DATA in the transaction after BDAT", 0,
+		B(OPEN "BDAT 1 LAST\r\nxMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n.\r\n"),
+		OPEN_OK STORED OK OK GO_AHEAD STORED,
+		"mail:a@b rcpt:c@d begin data=x " DONE "mail:a@b rcpt:c@d begin data= " DONE},
 	{"a message of nothing", 0, B(OPEN "BDAT 0 LAST\r\n"),
 		OPEN_OK STORED, "mail:a@b rcpt:c@d begin data= " DONE},
 	{"pipelined, all recipients refused", 0,

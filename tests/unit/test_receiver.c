@@ -206,12 +206,11 @@ static void hold(struct run *run, int how, const char *in, size_t n, size_t cut,
 
 #define GREETING "220 mx ESMTP envoi\r\n"
 #define HELLO "EHLO me\r\n"
-#define HELLO_OK GREETING \
+#define HELLO_OK GREETING HELLO_REPLY
+#define HELLO_REPLY \
 	"250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n" \
 	"250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 100\r\n"
-#define LMTP_OK "220 mx LMTP envoi\r\n" \
-	"250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n" \
-	"250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 100\r\n"
+#define LMTP_OK "220 mx LMTP envoi\r\n" HELLO_REPLY
 #define OPEN HELLO "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"
 #define OK "250 2.1.0 ok\r\n"
 #define OPEN_OK HELLO_OK OK OK
@@ -443,6 +442,44 @@ START_TEST(bad_commands_wear_patience_out)
 }
 END_TEST
 
+START_TEST(a_message_restores_patience)
+{
+	struct run run;
+	run_init(&run, 0);
+	envoi_receiver_start(run.receiver, 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < ENVOI_LIMIT_BAD_COMMANDS; i++) {
+			feed(&run, B("XYZZY\r\n"));
+		}
+		envoi_buffer_clear(&run.replies);
+		feed(&run, B(OPEN "DATA\r\n.\r\nNOOP\r\n"));
+		ck_assert_str_eq(envoi_buffer_string(&run.replies),
+			HELLO_REPLY OK OK GO_AHEAD STORED "250 2.0.0 ok\r\n");
+	}
+	run_finish(&run);
+}
+END_TEST
+
+START_TEST(an_address_has_a_limit)
+{
+	struct run run;
+	char line[ENVOI_LIMIT_ADDRESS + 100];
+	run_init(&run, 0);
+	envoi_receiver_start(run.receiver, 0);
+	feed(&run, B(HELLO));
+	for (int more = 0; more < 2; more++) {
+		envoi_buffer_clear(&run.replies);
+		int n = snprintf(line, sizeof(line), "MAIL FROM:<%0*d>\r\n",
+			ENVOI_LIMIT_ADDRESS + more, 0);
+		feed(&run, line, (size_t)n);
+		ck_assert_str_eq(envoi_buffer_string(&run.replies),
+			more == 0 ? OK : "501 5.1.7 address is too long\r\n");
+		feed(&run, B("RSET\r\n"));
+	}
+	run_finish(&run);
+}
+END_TEST
+
 /* A body of many blocks with every kind of line, compared octet for octet. */
 START_TEST(large_data_comes_through)
 {
@@ -518,6 +555,8 @@ int main(void)
 	tcase_add_test(tcase, a_client_that_does_not_read_is_not_served);
 	tcase_add_test(tcase, a_line_of_any_length_is_one_bad_command);
 	tcase_add_test(tcase, bad_commands_wear_patience_out);
+	tcase_add_test(tcase, a_message_restores_patience);
+	tcase_add_test(tcase, an_address_has_a_limit);
 	tcase_add_test(tcase, large_data_comes_through);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
