@@ -64,10 +64,8 @@ class Ledger:
         return True
 
     def end_of_data(self):
-        if self.lmtp:
-            self.pending.append("END-LMTP")
-        else:
-            self.pending.append("END")
+        # LMTP: a reply for each accepted recipient (none accepted: one at most).
+        self.pending += ["END"] * (max(1, self.accepted) if self.lmtp else 1)
 
     def from_server(self, data):
         self.server += data
@@ -85,15 +83,11 @@ class Ledger:
         if not self.pending:
             return
         verb = self.pending.pop(0)
-        if verb == "END-LMTP":
-            if self.accepted > 1:
-                self.accepted -= 1
-                self.pending.insert(0, verb)
-        elif verb == "RCPT" and code[:1] == b"2":
+        if verb == "RCPT" and code[:1] == b"2":
             self.accepted += 1
         elif verb == "DATA" and code[:1] == b"3":
             self.body = True
-        if verb.startswith("END") and code[:1] == b"2":
+        elif verb == "END" and code[:1] == b"2":
             self.positive += 1
         while self.step():
             pass

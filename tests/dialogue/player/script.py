@@ -218,6 +218,17 @@ class Script:
             if time.monotonic() > self.host.deadline or self.host.cancelled.is_set():
                 raise TimedOut()
 
+    def do_await(self, step):
+        """Wait until another connection of the case has been played."""
+        number = int(step.words[0])
+        while time.monotonic() < self.host.deadline:
+            scripts = self.host.scripts
+            if len(scripts) >= number and scripts[number - 1].done:
+                return
+            if self.host.cancelled.wait(0.005):
+                break
+        raise TimedOut()
+
     # TLS.
 
     def context(self, step):
