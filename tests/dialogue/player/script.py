@@ -209,7 +209,7 @@ class Script:
 
     def do_stall(self, step):
         while True:
-            self.channel.buffer.clear()
+            self.take(len(self.channel.buffer))
             if not self.channel.receive() and self.channel.eof:
                 return
 
