@@ -303,6 +303,10 @@ static void gather(struct envoi_link *link, int64_t now)
 static bool write_some(struct envoi_link *link, int64_t now)
 {
 	gather(link, now);
+	if (link->unreadable != NULL) {
+		/* The session has ended here: its events are waiting. */
+		return true;
+	}
 	if (link->out_start == link->out_end || !link->writable || link->broken) {
 		return false;
 	}

@@ -115,6 +115,11 @@ def ledger(run, report):
     positive = sum(script.ledger.positive for script in run.scripts)
     if delivered > positive:
         return run.fail(0, "%d delivered, but the server confirmed %d" % (delivered, positive))
+    doubt = sum(script.ledger.in_doubt() for script in run.scripts)
+    unknown = any(recipient["outcome"] == "unknown" for message in report["message"].values()
+                  for recipient in message["recipients"])
+    if doubt and not unknown:
+        return run.fail(0, "%d ends of data were not answered, and nobody is unknown" % doubt)
     for index, session in report["session"].items():
         close = session.get("close")
         if not isinstance(close, str) or not CLOSES.fullmatch(close):

@@ -68,6 +68,7 @@ class Case:
         self.recipients = None
         self.args = []
         self.env = []
+        self.hosts = []
         self.messages = []
         self.files = []
         self.stdin = None
@@ -98,7 +99,7 @@ BARE_STEPS = {
     "flush", "quiet", "lockstep", "stall", "closed", "close", "drop", "reset",
     "half-close", "unlisten", "wait-exit", "tls-end", "C-dot",
 }
-NUMBER_STEPS = {"delay", "skip", "window"}
+NUMBER_STEPS = {"await", "delay", "skip", "window"}
 WORD_STEPS = {
     "split", "tls", "tls-fails", "sni", "resumed", "client-cert", "signal",
     "truncate", "append",
@@ -245,7 +246,7 @@ class Reader:
 
     def take_needs(self, argument):
         for word in argument.decode("ascii").split():
-            if word not in ("ipv6", "localhost6", "user"):
+            if word not in ("ipv6", "user"):
                 self.fail("unknown need '%s'" % word)
             self.case.needs.append(word)
 
@@ -288,6 +289,9 @@ class Reader:
         if not equals:
             self.fail("env wants NAME=VALUE")
         self.case.env.append((name, value))
+
+    def take_hosts(self, argument):
+        self.case.hosts.append(self.text(argument))
 
     def take_message(self, argument):
         self.blob = Blob(self.text(argument))

@@ -1,9 +1,12 @@
-"""Counts the positive replies that the script gave to an end of data.
+"""Keeps count of the ends of data and of the replies that the script gave them.
 
 The player shows it every byte in order; it follows the commands of one
 connection just far enough to know which reply answers an end of data, by
-counting.  A report that claims more deliveries than this is wrong.
+counting.  A report that claims more deliveries than were confirmed is wrong,
+and one that knows nothing of an end of data without an answer is as well.
 """
+
+import re
 
 
 class Ledger:
@@ -17,6 +20,8 @@ class Ledger:
         self.accepted = 0
         self.lmtp = False
         self.positive = 0
+        self.unanswered = 0
+        self.over = False
 
     def from_client(self, data):
         self.client += data
@@ -44,7 +49,10 @@ class Ledger:
         if self.body:
             if line == b".":
                 self.body = False
-                self.end_of_data()
+                if self.accepted:
+                    self.end_of_data()
+                else:
+                    self.pending.append("DOT")
             return True
         words = line.upper().split()
         verb = words[0].decode("latin-1") if words else ""
@@ -63,11 +71,13 @@ class Ledger:
         self.pending.append(verb)
         return True
 
+    def in_doubt(self):
+        """Ends of data of which nobody can know what became of them."""
+        return 0 if self.over else self.unanswered + self.pending.count("END")
+
     def end_of_data(self):
-        if self.lmtp:
-            self.pending.append("END-LMTP")
-        else:
-            self.pending.append("END")
+        # LMTP: a reply for each accepted recipient (none accepted: one at most).
+        self.pending += ["END"] * (max(1, self.accepted) if self.lmtp else 1)
 
     def from_server(self, data):
         self.server += data
@@ -82,19 +92,19 @@ class Ledger:
             self.reply(line[:3])
 
     def reply(self, code):
+        if code == b"421":
+            # It answers all that is open, and none of it was done.
+            self.over = True
         if not self.pending:
             return
         verb = self.pending.pop(0)
-        if verb == "END-LMTP":
-            if self.accepted > 1:
-                self.accepted -= 1
-                self.pending.insert(0, verb)
-        elif verb == "RCPT" and code[:1] == b"2":
+        if verb == "RCPT" and code[:1] == b"2":
             self.accepted += 1
         elif verb == "DATA" and code[:1] == b"3":
             self.body = True
-        if verb.startswith("END") and code[:1] == b"2":
-            self.positive += 1
+        elif verb == "END":
+            self.positive += code[:1] == b"2"
+            self.unanswered += re.fullmatch(rb"[245][0-9][0-9]", code) is None
         while self.step():
             pass
 

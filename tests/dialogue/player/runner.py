@@ -12,7 +12,7 @@ import time
 from . import check
 from .ledger import Ledger
 from .script import Runner, Script
-from .world import World
+from .world import World, write_hosts
 
 OUTPUT_LIMIT = 8 << 20
 
@@ -32,8 +32,9 @@ class Failure(Exception):
 class CaseRun:
     """One run of one case.  Failures are kept; the first one counts."""
 
-    def __init__(self, case, binary, certificates):
+    def __init__(self, case, binary, certificates, namespace=None):
         self.case = case
+        self.namespace = namespace
         self.binary = binary
         self.certificates = certificates
         self.deadline = 0.0
@@ -157,6 +158,8 @@ class CaseRun:
             reader, stdout = os.pipe()
             os.close(reader)
         self.deadline = time.monotonic() + case.timeout
+        if case.hosts:
+            command = [*self.namespace, *write_hosts(self.folder, case.hosts), *command]
         try:
             self.process = subprocess.Popen(
                 ["/bin/sh", "-c", wrap, "sh", limit, *command], env=environment,

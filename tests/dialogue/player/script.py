@@ -209,7 +209,7 @@ class Script:
 
     def do_stall(self, step):
         while True:
-            self.channel.buffer.clear()
+            self.take(len(self.channel.buffer))
             if not self.channel.receive() and self.channel.eof:
                 return
 
@@ -217,6 +217,17 @@ class Script:
         while not self.host.exited.wait(0.05):
             if time.monotonic() > self.host.deadline or self.host.cancelled.is_set():
                 raise TimedOut()
+
+    def do_await(self, step):
+        """Wait until another connection of the case has been played."""
+        number = int(step.words[0])
+        while time.monotonic() < self.host.deadline:
+            scripts = self.host.scripts
+            if len(scripts) >= number and scripts[number - 1].done:
+                return
+            if self.host.cancelled.wait(0.005):
+                break
+        raise TimedOut()
 
     # TLS.
 
