@@ -184,6 +184,6 @@ class SmtpSinkTest(PeerCase):
             result = self.envoi(f"smtp://127.0.0.1:{sink.port}", *self.files)
             self.expect(result, 0, "delivered", "221", messages=len(self.files))
         dumps = [read_file(path) for path in glob.glob(self.scratch + "/dump/*")]
-        # Its own lines end with the Received field's last, folded line.
-        arrived = [d.split(b"\n\t", 1)[1].split(b"\n", 2)[-1] for d in dumps]
+        # Its own lines end with the Received field's last, folded line, and with a blank one.
+        arrived = [d.split(b"\n\t", 1)[1].split(b"\n", 2)[-1].removesuffix(b"\n") for d in dumps]
         self.assert_same_mail([corpus.stored(c) for _, c in self.mail], arrived)
