@@ -53,7 +53,8 @@ SINGLE = {
     "quit-gone": ("-q quit", 0, "delivered", "eof"),
 }
 
-# The same, with a time limit for the phase in which the server sleeps.
+# The same, with a time limit for the phase in which the server sleeps. Without PIPELINING:
+# smtp-sink goes on with the commands behind the one whose reply it holds back.
 SLOW = {
     "ehlo": ("ehlo:5", 75, "untried"),
     "mail": ("mail:5", 75, "deferred"),
@@ -126,7 +127,7 @@ class SmtpSinkTest(PeerCase):
     def test_time_limits(self):
         for phase, (delay, status, outcome) in SLOW.items():
             with self.subTest(phase):
-                result = self.run_case(["-W", delay], "--timeout", f"{phase}=0.3")
+                result = self.run_case(["-p", "-W", delay], "--timeout", f"{phase}=0.3")
                 self.expect(result, status, outcome, "timeout", sessions=None)
 
     def test_early_refusal_of_the_body(self):
