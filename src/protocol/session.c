@@ -232,6 +232,17 @@ static void quit_reply(struct envoi_session *s, const struct envoi_reply *reply,
 	session_lost(s, ENVOI_CLOSE_REPLY, now);
 }
 
+/* A body may be refused before its end: a chunk once its first octet has left;
+ * after DATA at once, for its end is expected from the 354 on, and the refusal
+ * may come in the same read as that (smtp-sink -A 0). */
+static bool may_be_refused_early(const struct envoi_session *s, const struct expected *head)
+{
+	if (head->verb != VERB_END) {
+		return false;
+	}
+	return !head->work->chunked || (head->begin != OFFSET_NONE && head->begin < s->sent);
+}
+
 /* A whole reply; finds out what it answers, by count. */
 static void handle_reply(struct envoi_session *s, struct envoi_reply *reply, int64_t now)
 {
@@ -240,8 +251,7 @@ static void handle_reply(struct envoi_session *s, struct envoi_reply *reply, int
 		envoi_reply_split_enhanced(reply);
 		if (reply->code == 421) {
 			session_over(s, head_phase(s), reply, now);
-		} else if (head != NULL && head->verb == VERB_END && head->begin != OFFSET_NONE
-			&& head->begin < s->sent && reply->code >= 400) {
+		} else if (head != NULL && reply->code >= 400 && may_be_refused_early(s, head)) {
 			early_refusal(s, reply, now);
 		} else {
 			session_broken(s, now, "reply %d to nothing that was sent", reply->code);

@@ -176,6 +176,9 @@ class PeerCase(unittest.TestCase):
         argv += ["-f", sender]
         for recipient in to:
             argv += ["--to", recipient]
+        # Where TLS is not the point it is off: the certificates here are nobody's.
+        if server.startswith("smtp:") and not any(a.startswith("--tls") for a in arguments):
+            argv += ["--tls", "off"]
         argv += arguments
         environment = {
             "PATH": os.environ["PATH"],
