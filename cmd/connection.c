@@ -69,7 +69,8 @@ int connection_add_server(struct connection *c, const char *text, struct envoi_e
 static int add_pin(struct connection *c, const char *text, struct envoi_error *err)
 {
 	struct envoi_tls_options *tls = &c->request.tls;
-	unsigned char(*grown)[32] = realloc(c->pins, (tls->pin_count + 1) * sizeof(*c->pins));
+	unsigned char(*grown)[32] =
+		realloc(c->pins, (tls->pin_count + 1) * sizeof(*c->pins));
 	if (grown == NULL) {
 		return no_memory(err);
 	}
@@ -100,15 +101,16 @@ static int set_tls(struct connection *c, const char *value, struct envoi_error *
 		"--tls: \"%s\" is none of off, opportunistic, starttls, implicit", value);
 }
 
-static int set_tls_minimum(struct connection *c, const char *value, struct envoi_error *err)
+static int set_tls_minimum(
+	struct connection *c, const char *value, struct envoi_error *err)
 {
 	if (strcmp(value, "1.2") == 0) {
 		c->request.tls.minimum = 0x0303;
 	} else if (strcmp(value, "1.3") == 0) {
 		c->request.tls.minimum = 0x0304;
 	} else {
-		return envoi_error_set(
-			err, ENVOI_STATUS_USAGE, "--tls-min: \"%s\" is neither 1.2 nor 1.3", value);
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"--tls-min: \"%s\" is neither 1.2 nor 1.3", value);
 	}
 	return 0;
 }
@@ -130,7 +132,8 @@ static int add_without(struct connection *c, const char *value, struct envoi_err
 		uint32_t bit = envoi_extension_find(value, n);
 		if (bit == 0) {
 			return envoi_error_set(err, ENVOI_STATUS_USAGE,
-				"--without: no extension \"%.*s\" is known", (int)n, value);
+				"--without: no extension \"%.*s\" is known", (int)n,
+				value);
 		}
 		c->request.session.without |= bit;
 		if (value[n] == '\0') {
@@ -144,14 +147,15 @@ static int set_timeout(struct connection *c, const char *value, struct envoi_err
 {
 	const char *equals = strchr(value, '=');
 	int64_t us;
-	if (opt_seconds(equals != NULL ? equals + 1 : value, "--timeout", &us, err) != 0) {
+	if (opt_seconds(equals != NULL ? equals + 1 : value, "--timeout", &us, err)
+		!= 0) {
 		return -1;
 	}
 	bool found = false;
 	for (int i = ENVOI_PHASE_CONNECT; i < ENVOI_PHASE_COUNT; i++) {
 		const char *name = envoi_phase_name((enum envoi_phase)i);
 		bool named = equals != NULL && strlen(name) == (size_t)(equals - value)
-			&& strncmp(name, value, (size_t)(equals - value)) == 0;
+			     && strncmp(name, value, (size_t)(equals - value)) == 0;
 		/* Alone it bounds every wait, and not the whole run. */
 		if (named || (equals == NULL && i != ENVOI_PHASE_TOTAL)) {
 			c->request.session.timeout_us[i] = us;
@@ -159,16 +163,18 @@ static int set_timeout(struct connection *c, const char *value, struct envoi_err
 		}
 	}
 	if (!found) {
-		(void)envoi_error_set(
-			err, ENVOI_STATUS_USAGE, "--timeout: no such phase: \"%s\"", value);
-		envoi_error_hint(err, "phases are connect, greeting, ehlo, tls, auth, mail, rcpt, "
-				      "data, block, dot, quit, total");
+		(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"--timeout: no such phase: \"%s\"", value);
+		envoi_error_hint(err,
+			"phases are connect, greeting, ehlo, tls, auth, mail, rcpt, "
+			"data, block, dot, quit, total");
 		return -1;
 	}
 	return 0;
 }
 
-static int open_transcript(struct connection *c, const char *path, struct envoi_error *err)
+static int open_transcript(
+	struct connection *c, const char *path, struct envoi_error *err)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
@@ -204,7 +210,8 @@ static int set_report(struct connection *c, const char *value, struct envoi_erro
 static int set_family(struct connection *c, int family, struct envoi_error *err)
 {
 	if (c->request.family != AF_UNSPEC && c->request.family != family) {
-		return envoi_error_set(err, ENVOI_STATUS_USAGE, "-4 and -6 exclude each other");
+		return envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "-4 and -6 exclude each other");
 	}
 	c->request.family = family;
 	return 0;
@@ -219,7 +226,8 @@ static void be_verbose(struct connection *c)
 	}
 }
 
-int connection_option(struct connection *c, int id, const char *value, struct envoi_error *err)
+int connection_option(
+	struct connection *c, int id, const char *value, struct envoi_error *err)
 {
 	struct envoi_tls_options *tls = &c->request.tls;
 	switch (id) {
@@ -276,7 +284,8 @@ int connection_complete(struct connection *c, struct envoi_error *err)
 {
 	if (c->server_count == 0) {
 		(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no server given");
-		envoi_error_hint(err, "name one: --server smtp://localhost, submission://mx.example.org");
+		envoi_error_hint(err, "name one: --server smtp://localhost, "
+				      "submission://mx.example.org");
 		return -1;
 	}
 	if (c->request.tls.key != NULL && c->request.tls.certificate == NULL) {

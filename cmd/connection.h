@@ -29,26 +29,32 @@ enum {
 };
 
 /** Table rows for the options above, to be put into a command's table. */
-#define CONNECTION_OPTIONS \
-	{OPT_TLS, "tls", "WHEN", "off, opportunistic, starttls, implicit"}, \
-	{OPT_TLS_CA, "tls-ca", "PATH", "file or folder of trusted certificates"}, \
-	{OPT_TLS_NAME, "tls-name", "NAME", "name the certificate must have"}, \
-	{OPT_TLS_PIN, "tls-pin", "PIN", "sha256:HEX of certificate or key; repeatable"}, \
-	{OPT_TLS_CERT, "tls-cert", "FILE", "client certificate, PEM"}, \
-	{OPT_TLS_KEY, "tls-key", "FILE", "its key, when not in the same file"}, \
-	{OPT_TLS_MIN, "tls-min", "VERSION", "1.2 (default) or 1.3"}, \
-	{OPT_TLS_INSECURE, "tls-insecure", NULL, "do not check the certificate"}, \
-	{OPT_HELO, "helo", "NAME", "name for EHLO, HELO, LHLO"}, \
-	{'4', "ipv4", NULL, "IPv4 only"}, \
-	{'6', "ipv6", NULL, "IPv6 only"}, \
-	{OPT_SOURCE, "source", "ADDR", "local address"}, \
-	{OPT_WITHOUT, "without", "EXT[,EXT]", "never use these extensions"}, \
-	{OPT_TIMEOUT, "timeout", "[PHASE=]SECONDS", "wait so long at most; repeatable"}, \
-	{'v', "verbose", NULL, "transcript on stderr; twice: with message data"}, \
-	{OPT_TRANSCRIPT, "transcript", "FILE", "transcript to a file"}, \
-	{OPT_REPORT, "report", "FORMAT", "text (default), json, none"}, \
-	{'q', "quiet", NULL, "no report, same as --report none"}, \
-	{OPT_HELP, "help", NULL, "this text"}
+#define CONNECTION_OPTIONS                                                               \
+	{OPT_TLS, "tls", "WHEN", "off, opportunistic, starttls, implicit"},              \
+		{OPT_TLS_CA, "tls-ca", "PATH",                                           \
+			"file or folder of trusted certificates"},                       \
+		{OPT_TLS_NAME, "tls-name", "NAME", "name the certificate must have"},    \
+		{OPT_TLS_PIN, "tls-pin", "PIN",                                          \
+			"sha256:HEX of certificate or key; repeatable"},                 \
+		{OPT_TLS_CERT, "tls-cert", "FILE", "client certificate, PEM"},           \
+		{OPT_TLS_KEY, "tls-key", "FILE", "its key, when not in the same file"},  \
+		{OPT_TLS_MIN, "tls-min", "VERSION", "1.2 (default) or 1.3"},             \
+		{OPT_TLS_INSECURE, "tls-insecure", NULL,                                 \
+			"do not check the certificate"},                                 \
+		{OPT_HELO, "helo", "NAME", "name for EHLO, HELO, LHLO"},                 \
+		{'4', "ipv4", NULL, "IPv4 only"}, {'6', "ipv6", NULL, "IPv6 only"},      \
+		{OPT_SOURCE, "source", "ADDR", "local address"},                         \
+		{OPT_WITHOUT, "without", "EXT[,EXT]", "never use these extensions"},     \
+		{OPT_TIMEOUT, "timeout", "[PHASE=]SECONDS",                              \
+			"wait so long at most; repeatable"},                             \
+		{'v', "verbose", NULL,                                                   \
+			"transcript on stderr; twice: with message data"},               \
+		{OPT_TRANSCRIPT, "transcript", "FILE", "transcript to a file"},          \
+		{OPT_REPORT, "report", "FORMAT", "text (default), json, none"},          \
+		{'q', "quiet", NULL, "no report, same as --report none"},                \
+	{                                                                                \
+		OPT_HELP, "help", NULL, "this text"                                      \
+	}
 
 /** What the options say. Zeroed, then connection_init(). */
 struct connection {
@@ -63,10 +69,12 @@ void connection_init(struct connection *c);
 void connection_finish(struct connection *c);
 
 /** Adds a server to try. */
-int connection_add_server(struct connection *c, const char *text, struct envoi_error *err);
+int connection_add_server(
+	struct connection *c, const char *text, struct envoi_error *err);
 
 /** Acts on an option of the table above: 0, -1 with err; 1: it is none. */
-int connection_option(struct connection *c, int id, const char *value, struct envoi_error *err);
+int connection_option(
+	struct connection *c, int id, const char *value, struct envoi_error *err);
 
 /** All options are read: fills the request's servers and observer in. */
 int connection_complete(struct connection *c, struct envoi_error *err);

@@ -35,7 +35,8 @@ int cmd_help(int argc, char **argv)
 {
 	char help[] = "--help";
 	for (size_t i = 0; argc > 1 && i < COMMAND_COUNT; i++) {
-		if (strcmp(argv[1], commands[i].word) == 0 && commands[i].run != cmd_help) {
+		if (strcmp(argv[1], commands[i].word) == 0
+			&& commands[i].run != cmd_help) {
 			char *again[] = {argv[1], help, NULL};
 			return commands[i].run(2, again);
 		}
@@ -60,11 +61,13 @@ int main(int argc, char **argv)
 	}
 	struct envoi_error err;
 	if (argc > 1) {
-		(void)envoi_error_set(&err, ENVOI_STATUS_USAGE, "no such command: %s", argv[1]);
+		(void)envoi_error_set(
+			&err, ENVOI_STATUS_USAGE, "no such command: %s", argv[1]);
 	} else {
 		(void)envoi_error_set(&err, ENVOI_STATUS_USAGE, "no command given");
 	}
-	envoi_error_hint(&err, "envoi help lists the commands; to send: envoi send --help");
+	envoi_error_hint(
+		&err, "envoi help lists the commands; to send: envoi send --help");
 	ui_error(&err);
 	return (int)err.status;
 }

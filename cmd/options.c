@@ -20,11 +20,12 @@ static int check_arguments(int argc, char **argv, struct envoi_error *err)
 	return 0;
 }
 
-int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc, char **argv,
-	struct envoi_error *err)
+int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc,
+	char **argv, struct envoi_error *err)
 {
 	size_t n = 0, shorts = 1;
-	*parser = (struct cmd_parser){.table = table, .argc = argc, .argv = argv, .shorts = ":"};
+	*parser = (struct cmd_parser){
+		.table = table, .argc = argc, .argv = argv, .shorts = ":"};
 	if (check_arguments(argc, argv, err) != 0) {
 		return -1;
 	}
@@ -37,7 +38,8 @@ int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc
 	}
 	for (size_t i = 0; i < n; i++) {
 		longs[i].name = table[i].name;
-		longs[i].has_arg = table[i].value != NULL ? required_argument : no_argument;
+		longs[i].has_arg =
+			table[i].value != NULL ? required_argument : no_argument;
 		longs[i].val = table[i].id;
 		if (table[i].id < OPT_HELP && shorts + 3 < sizeof(parser->shorts)) {
 			parser->shorts[shorts++] = (char)table[i].id;
@@ -61,7 +63,8 @@ void opt_finish(struct cmd_parser *parser)
 int opt_next(struct cmd_parser *parser, struct envoi_error *err)
 {
 	int at = optind > 0 ? optind : 1;
-	int id = getopt_long(parser->argc, parser->argv, parser->shorts, parser->longs, NULL);
+	int id = getopt_long(
+		parser->argc, parser->argv, parser->shorts, parser->longs, NULL);
 	parser->value = optarg;
 	parser->operand = optind;
 	if (id != '?' && id != ':') {
@@ -73,7 +76,8 @@ int opt_next(struct cmd_parser *parser, struct envoi_error *err)
 		word = letter;
 	}
 	(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
-		id == ':' ? "option %s needs a value" : "no such option, or not so: %s", word);
+		id == ':' ? "option %s needs a value" : "no such option, or not so: %s",
+		word);
 	return '?';
 }
 
@@ -86,7 +90,8 @@ void opt_print(const struct cmd_option *table)
 			(void)snprintf(letter, sizeof(letter), "-%c, ", table->id);
 		}
 		(void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, table->name,
-			table->value != NULL ? " " : "", table->value != NULL ? table->value : "");
+			table->value != NULL ? " " : "",
+			table->value != NULL ? table->value : "");
 		if (strlen(left) > 30) {
 			printf("  %s\n  %30s  %s\n", left, "", table->help);
 		} else {
@@ -95,7 +100,8 @@ void opt_print(const struct cmd_option *table)
 	}
 }
 
-int opt_seconds(const char *text, const char *what, int64_t *ret_us, struct envoi_error *err)
+int opt_seconds(
+	const char *text, const char *what, int64_t *ret_us, struct envoi_error *err)
 {
 	int64_t us = 0, scale = 1000000;
 	const char *p = text;

@@ -41,8 +41,8 @@ struct cmd_parser {
 
 /** argv[0] is the command word. -1 with err: no memory, or a CR, LF in an
  * argument (USAGE). */
-int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc, char **argv,
-	struct envoi_error *err);
+int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc,
+	char **argv, struct envoi_error *err);
 void opt_finish(struct cmd_parser *parser);
 
 /** The next option's id; -1: no more; '?': unknown or without its value, err
@@ -54,7 +54,8 @@ void opt_print(const struct cmd_option *table);
 
 /** Seconds with fractions, up to 10 million, as microseconds; USAGE. what
  * names it in the error. */
-int opt_seconds(const char *text, const char *what, int64_t *ret_us, struct envoi_error *err);
+int opt_seconds(
+	const char *text, const char *what, int64_t *ret_us, struct envoi_error *err);
 
 /** A number from min to max; USAGE. */
 int opt_number(const char *text, const char *what, unsigned long min, unsigned long max,

@@ -21,7 +21,8 @@ static void print_usage(void)
 }
 
 /* 1: help was printed. */
-static int read_options(struct connection *c, struct cmd_parser *parser, struct envoi_error *err)
+static int read_options(
+	struct connection *c, struct cmd_parser *parser, struct envoi_error *err)
 {
 	int id;
 	while ((id = opt_next(parser, err)) != -1) {

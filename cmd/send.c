@@ -24,14 +24,17 @@ enum {
 };
 
 static const struct cmd_option table[] = {
-	{'s', "server", "SERVER", "host[:port], [ip]:port or URL; repeatable: tried in order"},
+	{'s', "server", "SERVER",
+		"host[:port], [ip]:port or URL; repeatable: tried in order"},
 	{'f', "from", "ADDR", "envelope sender; '' or <>: the null sender"},
 	{OPT_TO, "to", "ADDR", "recipient; repeatable"},
 	{OPT_MBOX, "mbox", NULL, "each FILE is an mbox of many messages"},
 	{OPT_SESSIONS, "sessions", "N", "up to N connections at once (1)"},
-	{OPT_ALL_OR_NOTHING, "all-or-nothing", NULL, "one refused recipient stops its message"},
+	{OPT_ALL_OR_NOTHING, "all-or-nothing", NULL,
+		"one refused recipient stops its message"},
 	{'n', "dry-run", NULL, "show what would be sent, connect to nobody"},
-	{OPT_PROGRESS, "progress", NULL, "progress line on stderr (default: on a terminal)"},
+	{OPT_PROGRESS, "progress", NULL,
+		"progress line on stderr (default: on a terminal)"},
 	{OPT_NO_PROGRESS, "no-progress", NULL, "no progress line"},
 	CONNECTION_OPTIONS,
 	{0},
@@ -53,12 +56,17 @@ static void print_usage(void)
 {
 	puts("usage: envoi send -s SERVER -f ADDR --to ADDR [OPTION]... [FILE]...\n\n"
 	     "Sends each FILE (none or -: standard input) as one message, over as few\n"
-	     "connections as it can, and reports every outcome and how the session closed.\n");
+	     "connections as it can, and reports every outcome and how the session "
+	     "closed.\n");
 	opt_print(table);
-	puts("\nSERVER is host, host:port, [ip]:port, smtp://host (port 25), submission://host\n"
-	     "(587, STARTTLS required), submissions://host (465, TLS), lmtp://host (24) or\n"
-	     "lmtp+unix:/path. Exit status: 0 delivered, 67 a recipient refused, 69 refused,\n"
-	     "75 try again, 76 unknown outcome, 64-66, 73, 74, 78 local trouble; see envoi(1).");
+	puts("\nSERVER is host, host:port, [ip]:port, smtp://host (port 25), "
+	     "submission://host\n"
+	     "(587, STARTTLS required), submissions://host (465, TLS), lmtp://host (24) "
+	     "or\n"
+	     "lmtp+unix:/path. Exit status: 0 delivered, 67 a recipient refused, 69 "
+	     "refused,\n"
+	     "75 try again, 76 unknown outcome, 64-66, 73, 74, 78 local trouble; see "
+	     "envoi(1).");
 }
 
 /* The login's name at this host, if the host has a full name. */
@@ -66,7 +74,8 @@ static int default_sender(struct send *send, struct envoi_error *err)
 {
 	char host[256] = "", text[600];
 	const struct passwd *user = getpwuid(getuid());
-	if (gethostname(host, sizeof(host) - 1) == 0 && strchr(host, '.') != NULL && user != NULL) {
+	if (gethostname(host, sizeof(host) - 1) == 0 && strchr(host, '.') != NULL
+		&& user != NULL) {
 		(void)snprintf(text, sizeof(text), "%s@%s", user->pw_name, host);
 		return envoi_address_parse(text, strlen(text), false, &send->sender, err);
 	}
@@ -81,7 +90,8 @@ static int add_recipient(struct send *send, const char *text, struct envoi_error
 	if (envoi_address_parse(text, strlen(text), false, &mailbox, err) != 0) {
 		return -1;
 	}
-	if (add_string((const char ***)(void *)&send->mailboxes, &send->mailbox_count, mailbox, err)
+	if (add_string((const char ***)(void *)&send->mailboxes, &send->mailbox_count,
+		    mailbox, err)
 		!= 0) {
 		free(mailbox);
 		return -1;
@@ -110,7 +120,8 @@ static int set_sessions(struct send *send, const char *text, struct envoi_error 
 	return 0;
 }
 
-static int take_option(struct send *send, int id, const char *value, struct envoi_error *err)
+static int take_option(
+	struct send *send, int id, const char *value, struct envoi_error *err)
 {
 	switch (id) {
 	case 's':
@@ -142,7 +153,8 @@ static int take_option(struct send *send, int id, const char *value, struct envo
 }
 
 /* Reads argv into send; 1: help was printed. */
-static int read_options(struct send *send, struct cmd_parser *parser, struct envoi_error *err)
+static int read_options(
+	struct send *send, struct cmd_parser *parser, struct envoi_error *err)
 {
 	int id;
 	while ((id = opt_next(parser, err)) != -1) {
@@ -161,8 +173,8 @@ static int read_options(struct send *send, struct cmd_parser *parser, struct env
 	return 0;
 }
 
-static int complete(struct send *send, struct cmd_parser *parser, const char *const *standard_input,
-	struct envoi_error *err)
+static int complete(struct send *send, struct cmd_parser *parser,
+	const char *const *standard_input, struct envoi_error *err)
 {
 	struct envoi_request *request = &send->connection.request;
 	if (send->recipient_count == 0) {
@@ -173,9 +185,10 @@ static int complete(struct send *send, struct cmd_parser *parser, const char *co
 	if (send->sender == NULL && default_sender(send, err) != 0) {
 		return -1;
 	}
-	send->connection.ui.progress = send->progress >= 0
-		? send->progress == 1
-		: isatty(2) && send->connection.ui.transcript != stderr;
+	send->connection.ui.progress =
+		send->progress >= 0
+			? send->progress == 1
+			: isatty(2) && send->connection.ui.transcript != stderr;
 	request->sender = send->sender;
 	request->recipients = send->recipients;
 	request->recipient_count = send->recipient_count;
@@ -190,7 +203,8 @@ static int complete(struct send *send, struct cmd_parser *parser, const char *co
 		from_stdin += strcmp(request->sources[i], "-") == 0;
 	}
 	if (from_stdin > 1) {
-		return envoi_error_set(err, ENVOI_STATUS_USAGE, "- (standard input) given twice");
+		return envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "- (standard input) given twice");
 	}
 	if (envoi_request_deduplicate(request) != 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
@@ -200,8 +214,8 @@ static int complete(struct send *send, struct cmd_parser *parser, const char *co
 
 /* -- --dry-run ---------------------------------------------------------------- */
 
-static enum envoi_status show_message(struct send *send, size_t index,
-	struct envoi_message *message)
+static enum envoi_status show_message(
+	struct send *send, size_t index, struct envoi_message *message)
 {
 	struct envoi_error err;
 	if (envoi_message_scan(message, &err) != 0) {
@@ -212,8 +226,8 @@ static enum envoi_status show_message(struct send *send, size_t index,
 	struct cmd_ui *ui = &send->connection.ui;
 	size_t length = 0;
 	if (ui->report) {
-		char *line = envoi_report_plan(ui->format, &send->connection.request, index,
-			envoi_message_name(message), facts, &length);
+		char *line = envoi_report_plan(ui->format, &send->connection.request,
+			index, envoi_message_name(message), facts, &length);
 		ui_put(ui, line, length);
 	}
 	return facts->nul_line > 0 ? ENVOI_STATUS_DATA : ENVOI_STATUS_OK;
@@ -230,8 +244,10 @@ static enum envoi_status show_source(struct send *send, const char *source, size
 		return err.status;
 	}
 	int result;
-	while ((result = envoi_input_next(input, &message, &err)) == 0 && message != NULL) {
-		status = envoi_status_worse(status, show_message(send, (*index)++, message));
+	while ((result = envoi_input_next(input, &message, &err)) == 0
+		&& message != NULL) {
+		status = envoi_status_worse(
+			status, show_message(send, (*index)++, message));
 		envoi_message_free(message);
 	}
 	if (result != 0) {

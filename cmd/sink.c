@@ -74,7 +74,8 @@ static const struct cmd_option table[] = {
 static void print_usage(void)
 {
 	puts("usage: envoi sink [OPTION]...\n\n"
-	     "Takes mail over SMTP or LMTP on this machine, for trying things out: into a\n"
+	     "Takes mail over SMTP or LMTP on this machine, for trying things out: into "
+	     "a\n"
 	     "Maildir, an mbox or nowhere. It never passes mail on.\n");
 	opt_print(table);
 }
@@ -97,7 +98,8 @@ static int read_size(const char *text, uint64_t *ret_size, struct envoi_error *e
 	uint64_t size = sound ? strtoull(text, NULL, 10) : 0;
 	if (!sound || size > (uint64_t)INT64_MAX >> shift) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"--size: \"%s\" is no number of octets, alone or with K, M or G", text);
+			"--size: \"%s\" is no number of octets, alone or with K, M or G",
+			text);
 	}
 	*ret_size = size << shift;
 	return 0;
@@ -120,7 +122,8 @@ static int read_extensions(const char *text, uint32_t *bits, struct envoi_error 
 	}
 }
 
-static int set_limit(struct request *request, int id, const char *value, struct envoi_error *err)
+static int set_limit(
+	struct request *request, int id, const char *value, struct envoi_error *err)
 {
 	struct envoi_sink_options *options = &request->options;
 	unsigned long number = 0;
@@ -146,7 +149,8 @@ static int set_limit(struct request *request, int id, const char *value, struct 
 	}
 }
 
-static int set_option(struct request *request, int id, const char *value, struct envoi_error *err)
+static int set_option(
+	struct request *request, int id, const char *value, struct envoi_error *err)
 {
 	struct envoi_sink_options *options = &request->options;
 	switch (id) {
@@ -220,12 +224,13 @@ static int check(const struct request *request, struct envoi_error *err)
 	} else if ((options->raw || options->crlf) && options->maildir == NULL) {
 		wrong = "--raw and --crlf need --maildir";
 	} else if (options->tls == ENVOI_SINK_TLS_OFF
-		&& (options->certificate != NULL || options->key != NULL
-			|| options->certificate_out != NULL)) {
+		   && (options->certificate != NULL || options->key != NULL
+			   || options->certificate_out != NULL)) {
 		wrong = "--no-tls excludes --tls-cert, --tls-key and --cert-file";
 	} else if (options->key != NULL && options->certificate == NULL) {
 		wrong = "--tls-key needs --tls-cert";
-	} else if (request->port_file != NULL && strncmp(options->listen, "unix:", 5) == 0) {
+	} else if (request->port_file != NULL
+		   && strncmp(options->listen, "unix:", 5) == 0) {
 		wrong = "--port-file: a unix socket has no port";
 	} else if (!envoi_address_is_helo(options->hostname)) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE,
@@ -235,8 +240,8 @@ static int check(const struct request *request, struct envoi_error *err)
 }
 
 /* 1: help was printed. */
-static int read_options(struct request *request, struct cmd_parser *parser,
-	struct envoi_error *err)
+static int read_options(
+	struct request *request, struct cmd_parser *parser, struct envoi_error *err)
 {
 	int id;
 	while ((id = opt_next(parser, err)) != -1) {
@@ -254,7 +259,8 @@ static int read_options(struct request *request, struct cmd_parser *parser,
 	}
 	if (parser->operand < parser->argc) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"envoi sink takes no arguments: \"%s\"", parser->argv[parser->operand]);
+			"envoi sink takes no arguments: \"%s\"",
+			parser->argv[parser->operand]);
 	}
 	return check(request, err);
 }
@@ -265,18 +271,19 @@ static int write_port_file(const char *path, unsigned short port, struct envoi_e
 	char temporary[4096];
 	int n = snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
 	if (n < 0 || (size_t)n >= sizeof(temporary)) {
-		return envoi_error_set(
-			err, ENVOI_STATUS_CANTCREATE, "cannot create \"%s\": name too long", path);
+		return envoi_error_set(err, ENVOI_STATUS_CANTCREATE,
+			"cannot create \"%s\": name too long", path);
 	}
 	FILE *file = fopen(temporary, "w");
 	if (file == NULL) {
-		return envoi_error_sys(
-			err, ENVOI_STATUS_CANTCREATE, errno, "cannot create \"%s\"", path);
+		return envoi_error_sys(err, ENVOI_STATUS_CANTCREATE, errno,
+			"cannot create \"%s\"", path);
 	}
 	bool written = fprintf(file, "%u\n", (unsigned)port) > 0;
 	written = fclose(file) == 0 && written;
 	if (!written || rename(temporary, path) != 0) {
-		(void)envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot write \"%s\"", path);
+		(void)envoi_error_sys(
+			err, ENVOI_STATUS_IO, errno, "cannot write \"%s\"", path);
 		(void)unlink(temporary);
 		return -1;
 	}
@@ -294,8 +301,10 @@ static bool announce(struct cmd_ui *ui, const struct envoi_sink *sink, bool quie
 	if (!envoi_sink_is_local(sink)) {
 		struct envoi_error warning;
 		(void)envoi_error_set(&warning, ENVOI_STATUS_OK,
-			"warning: %s is reachable from other machines: anybody there may send "
-			"mail here", envoi_sink_label(sink));
+			"warning: %s is reachable from other machines: anybody there may "
+			"send "
+			"mail here",
+			envoi_sink_label(sink));
 		ui_error(&warning);
 	}
 	if (!quiet) {
@@ -306,7 +315,8 @@ static bool announce(struct cmd_ui *ui, const struct envoi_sink *sink, bool quie
 
 static bool print_received(struct cmd_ui *ui, const struct envoi_sink_report *report)
 {
-	printf("received  %" PRIu64 "  from <%s>  %zu recipient%s  %" PRIu64 " octets  %s\n",
+	printf("received  %" PRIu64 "  from <%s>  %zu recipient%s  %" PRIu64
+	       " octets  %s\n",
 		report->number, report->sender, report->recipients,
 		report->recipients == 1 ? "" : "s", report->octets, report->text);
 	return flush(ui);
@@ -318,14 +328,16 @@ static enum envoi_status serve(struct cmd_ui *ui, struct envoi_sink *sink, bool 
 	struct envoi_sink_report report;
 	enum envoi_status status = ENVOI_STATUS_OK;
 	bool heard = announce(ui, sink, quiet);
-	while (heard && envoi_sink_next(sink, ui->stop_pipe[0], &report) != ENVOI_SINK_ENDED) {
+	while (heard
+		&& envoi_sink_next(sink, ui->stop_pipe[0], &report) != ENVOI_SINK_ENDED) {
 		switch (report.event) {
 		case ENVOI_SINK_RECEIVED:
 			heard = quiet || print_received(ui, &report);
 			break;
 		case ENVOI_SINK_LINE:
-			fprintf(stderr, "%.3f [%" PRIu64 "] %c %s\n", (double)report.time_us / 1e6,
-				report.number, report.mark, report.text);
+			fprintf(stderr, "%.3f [%" PRIu64 "] %c %s\n",
+				(double)report.time_us / 1e6, report.number, report.mark,
+				report.text);
 			break;
 		case ENVOI_SINK_TROUBLE:
 			/* The client was told to try again; it is to be seen here too. */
@@ -347,7 +359,9 @@ static enum envoi_status run(struct cmd_ui *ui, const struct request *request)
 	struct envoi_sink *sink = envoi_sink_open(&request->options, &err);
 	if (sink == NULL
 		|| (request->port_file != NULL
-			&& write_port_file(request->port_file, envoi_sink_port(sink), &err) != 0)) {
+			&& write_port_file(
+				   request->port_file, envoi_sink_port(sink), &err)
+				   != 0)) {
 		ui_error(&err);
 		status = err.status;
 	} else {

@@ -131,8 +131,8 @@ static void progress(void *context, size_t settled, uint64_t octets)
 		return;
 	}
 	ui->progress_at = t;
-	fprintf(stderr, "\r\033[K%zu message%s, %.1f MB", settled, settled == 1 ? "" : "s",
-		(double)octets / 1e6);
+	fprintf(stderr, "\r\033[K%zu message%s, %.1f MB", settled,
+		settled == 1 ? "" : "s", (double)octets / 1e6);
 	ui->progress_shown = true;
 }
 

@@ -65,8 +65,8 @@ struct envoi_error {
  * printable ASCII are escaped. Keeps errno. err may be NULL. Always returns
  * -1, so that "return envoi_error_set(...)" is one statement.
  */
-int envoi_error_set(struct envoi_error *err, enum envoi_status status, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int envoi_error_set(struct envoi_error *err, enum envoi_status status, const char *format,
+	...) __attribute__((format(printf, 3, 4)));
 
 /** As envoi_error_set(), with ": strerror(sys)" behind the text. */
 int envoi_error_sys(struct envoi_error *err, enum envoi_status status, int sys,

@@ -97,7 +97,8 @@ struct envoi_message_facts {
 int envoi_message_scan(struct envoi_message *message, struct envoi_error *err);
 
 /** Valid as long as the message, filled in by envoi_message_scan(). */
-const struct envoi_message_facts *envoi_message_facts(const struct envoi_message *message);
+const struct envoi_message_facts *envoi_message_facts(
+	const struct envoi_message *message);
 
 /**
  * Begins to read a scanned message as it goes on the wire; stuff: dots
@@ -109,8 +110,8 @@ const struct envoi_message_facts *envoi_message_facts(const struct envoi_message
  * inode, size, time of change). SYSTEM: no memory, no descriptors. BUG: the
  * message was not scanned.
  */
-int envoi_body_open(const struct envoi_message *message, bool stuff, struct envoi_body **ret_body,
-	struct envoi_error *err);
+int envoi_body_open(const struct envoi_message *message, bool stuff,
+	struct envoi_body **ret_body, struct envoi_error *err);
 
 /** Accepts NULL. */
 void envoi_body_close(struct envoi_body *body);
@@ -126,7 +127,7 @@ void envoi_body_close(struct envoi_body *body);
  * changed): then the message must not be finished on the wire. What out holds
  * is void then; close the body.
  */
-int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret_n, bool *ret_last,
-	struct envoi_error *err);
+int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret_n,
+	bool *ret_last, struct envoi_error *err);
 
 #endif

@@ -32,13 +32,13 @@ char *envoi_report_probe(enum envoi_report_format format,
 
 /** A message as it would be sent, for --dry-run: a line of text, or a JSON
  * object of type "plan". facts as scanned. Heap string or NULL. */
-char *envoi_report_plan(enum envoi_report_format format, const struct envoi_request *request,
-	size_t index, const char *source, const struct envoi_message_facts *facts,
-	size_t *ret_length);
+char *envoi_report_plan(enum envoi_report_format format,
+	const struct envoi_request *request, size_t index, const char *source,
+	const struct envoi_message_facts *facts, size_t *ret_length);
 
 /** "0.012 < 220 mx ESMTP" and a line feed: control and 8-bit octets escaped,
  * long lines cut. Heap string or NULL. */
-char *envoi_report_trace(double seconds, char mark, const char *text, size_t n,
-	size_t *ret_length);
+char *envoi_report_trace(
+	double seconds, char mark, const char *text, size_t n, size_t *ret_length);
 
 #endif

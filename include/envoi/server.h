@@ -35,8 +35,8 @@ struct envoi_server {
  * or malformed host, port not 1 to 65535, control byte or blank, user or
  * password in the URL, a path behind host, LMTP on port 25 (RFC 2033 5).
  */
-int envoi_server_parse(const char *text, struct envoi_server *ret_server,
-	struct envoi_error *err);
+int envoi_server_parse(
+	const char *text, struct envoi_server *ret_server, struct envoi_error *err);
 
 /** Frees what the server owns and zeroes it. */
 void envoi_server_finish(struct envoi_server *server);

@@ -268,8 +268,8 @@ struct envoi_session *envoi_session_new(const struct envoi_session_options *opti
 void envoi_session_free(struct envoi_session *session);
 
 /** Bytes from the server. Never fails: bad ones end the session. */
-void envoi_session_receive(struct envoi_session *session, const void *bytes, size_t n,
-	int64_t now);
+void envoi_session_receive(
+	struct envoi_session *session, const void *bytes, size_t n, int64_t now);
 
 /** The server closed (reset: with an error of the transport). Feed what was
  * still readable before. */
@@ -295,8 +295,8 @@ bool envoi_session_can_submit(const struct envoi_session *session, uint64_t size
 
 /** Queues a transaction; see there for lifetime. count is at least 1. -1: no
  * memory (nothing happened). Addresses must be fit (envoi_address_parse). */
-int envoi_session_submit(struct envoi_session *session, struct envoi_transaction *transaction,
-	struct envoi_error *err);
+int envoi_session_submit(struct envoi_session *session,
+	struct envoi_transaction *transaction, struct envoi_error *err);
 
 /** No further transactions: QUIT when those submitted are finished. */
 void envoi_session_close(struct envoi_session *session, int64_t now);
@@ -323,8 +323,8 @@ struct envoi_segment {
 };
 
 /** The next thing to send, or false. The same again until it is taken. */
-bool envoi_session_next_segment(struct envoi_session *session, struct envoi_segment *ret_segment,
-	int64_t now);
+bool envoi_session_next_segment(
+	struct envoi_session *session, struct envoi_segment *ret_segment, int64_t now);
 
 /** n octets of the current segment were taken over by the caller; for a body
  * the octets put on the wire, last: the body is complete. */
@@ -350,13 +350,14 @@ enum envoi_event {
 };
 
 /** The next event; NONE when there is none now. */
-enum envoi_event envoi_session_next_event(struct envoi_session *session,
-	struct envoi_transaction **ret_transaction);
+enum envoi_event envoi_session_next_event(
+	struct envoi_session *session, struct envoi_transaction **ret_transaction);
 
 /** When envoi_session_tick() is due, INT64_MAX for never. */
 int64_t envoi_session_deadline(const struct envoi_session *session);
 
 /** What is known; valid until envoi_session_free(). */
-const struct envoi_session_facts *envoi_session_facts(const struct envoi_session *session);
+const struct envoi_session_facts *envoi_session_facts(
+	const struct envoi_session *session);
 
 #endif

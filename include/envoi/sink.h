@@ -76,8 +76,8 @@ struct envoi_sink;
  * certificate_out or socket cannot be made. CONFIG: certificate or key is not
  * fit. SYSTEM: no memory, no descriptors. NULL then.
  */
-struct envoi_sink *envoi_sink_open(const struct envoi_sink_options *options,
-	struct envoi_error *err);
+struct envoi_sink *envoi_sink_open(
+	const struct envoi_sink_options *options, struct envoi_error *err);
 
 /** Closes connections without a word, removes the unix socket. Accepts NULL. */
 void envoi_sink_free(struct envoi_sink *sink);
@@ -127,7 +127,7 @@ struct envoi_sink_report {
  * Serves until there is something to report, and reports it. When stop_fd
  * (-1: none) becomes readable, connections get 421 and it ends soon.
  */
-enum envoi_sink_event envoi_sink_next(struct envoi_sink *sink, int stop_fd,
-	struct envoi_sink_report *ret_report);
+enum envoi_sink_event envoi_sink_next(
+	struct envoi_sink *sink, int stop_fd, struct envoi_sink_report *ret_report);
 
 #endif

@@ -45,6 +45,7 @@ struct envoi_tls_facts {
 };
 
 /** "sha256:HEX" (colons between octets allowed) to 32 octets; USAGE. */
-int envoi_tls_pin_parse(const char *text, unsigned char ret_pin[32], struct envoi_error *err);
+int envoi_tls_pin_parse(
+	const char *text, unsigned char ret_pin[32], struct envoi_error *err);
 
 #endif

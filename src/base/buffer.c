@@ -58,7 +58,8 @@ static int make_room(struct envoi_buffer *buffer, size_t n)
 
 char *envoi_buffer_reserve(struct envoi_buffer *buffer, size_t n)
 {
-	if (n > buffer->max || buffer->len > buffer->max - n || make_room(buffer, n) != 0) {
+	if (n > buffer->max || buffer->len > buffer->max - n
+		|| make_room(buffer, n) != 0) {
 		return NULL;
 	}
 	return buffer->data + buffer->start + buffer->len;
@@ -103,7 +104,8 @@ int envoi_buffer_printf(struct envoi_buffer *buffer, const char *format, ...)
 		return -1;
 	}
 	va_start(args, format);
-	(void)vsnprintf(buffer->data + buffer->start + buffer->len, length + 1, format, args);
+	(void)vsnprintf(
+		buffer->data + buffer->start + buffer->len, length + 1, format, args);
 	va_end(args);
 	buffer->len += length;
 	return 0;

@@ -18,7 +18,8 @@ static void make_printable(char *text)
 	}
 }
 
-int envoi_error_set(struct envoi_error *err, enum envoi_status status, const char *format, ...)
+int envoi_error_set(
+	struct envoi_error *err, enum envoi_status status, const char *format, ...)
 {
 	if (err == NULL) {
 		return -1;

@@ -71,7 +71,8 @@ int envoi_socket_accept(int listener)
 int envoi_socket_pair(int ret_fds[2])
 {
 #ifdef SOCK_CLOEXEC
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds);
+	return socketpair(
+		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds);
 #else
 	int fds[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) {

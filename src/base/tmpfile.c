@@ -44,8 +44,9 @@ int envoi_tmpfile_open(const char *dir)
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR);
 	/* EISDIR: a kernel before 3.11; ENOENT some of them, too. The others:
 	 * a file system that cannot. */
-	if (fd >= 0 || (errno != EISDIR && errno != EOPNOTSUPP && errno != EINVAL &&
-			       errno != ENOENT)) {
+	if (fd >= 0
+		|| (errno != EISDIR && errno != EOPNOTSUPP && errno != EINVAL
+			&& errno != ENOENT)) {
 		return fd;
 	}
 #endif

@@ -123,8 +123,8 @@ static bool read_local(struct parser *parser)
 			break;
 		}
 	}
-	return parser->p > begin || peek(parser) != '@' ||
-	       fail(parser, "nothing before \"@\"");
+	return parser->p > begin || peek(parser) != '@'
+	       || fail(parser, "nothing before \"@\"");
 }
 
 static bool is_literal(const char *text, size_t n)
@@ -174,8 +174,8 @@ static bool read_domain(struct parser *parser, struct envoi_span *ret_domain)
 		while (peek(parser) != '\0' && *parser->p++ != ']') {
 		}
 	} else {
-		while (peek(parser) != '\0' &&
-			strchr(" <>(),;:@\"", *parser->p) == NULL) {
+		while (peek(parser) != '\0'
+			&& strchr(" <>(),;:@\"", *parser->p) == NULL) {
 			parser->p++;
 		}
 	}
@@ -218,16 +218,16 @@ static bool skip_route(struct parser *parser)
 
 static bool read_spec(struct parser *parser)
 {
-	if (!skip_comments(parser, true) || !read_local(parser) ||
-		!skip_comments(parser, false)) {
+	if (!skip_comments(parser, true) || !read_local(parser)
+		|| !skip_comments(parser, false)) {
 		return false;
 	}
 	struct envoi_span local = {parser->local, parser->local_len};
 	char c = peek(parser);
 	if (c == '@') {
 		parser->p++;
-		if (!skip_comments(parser, false) ||
-			!read_domain(parser, &parser->domain)) {
+		if (!skip_comments(parser, false)
+			|| !read_domain(parser, &parser->domain)) {
 			return false;
 		}
 	} else if (c != '\0' && strchr(" >,;", c) == NULL) {
@@ -412,8 +412,8 @@ bool envoi_address_equal(const char *a, const char *b)
 	const char *domain_b = envoi_address_domain(b);
 	struct envoi_span local_a = {a, (size_t)(domain_a - a)};
 	struct envoi_span local_b = {b, (size_t)(domain_b - b)};
-	return envoi_span_equal(local_a, local_b) &&
-	       envoi_span_equal_nocase(envoi_span_of(domain_a), domain_b);
+	return envoi_span_equal(local_a, local_b)
+	       && envoi_span_equal_nocase(envoi_span_of(domain_a), domain_b);
 }
 
 bool envoi_address_is_helo(const char *name)

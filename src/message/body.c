@@ -46,7 +46,8 @@ int envoi_body_open(const struct envoi_message *message, bool stuff,
 		body->rest = (struct envoi_span){"\n", 1};
 	}
 	if (envoi_reader_init(&body->reader, &body->view, message->start, message->end,
-		    ENVOI_LIMIT_BLOCK, message->mbox, err) != 0) {
+		    ENVOI_LIMIT_BLOCK, message->mbox, err)
+		!= 0) {
 		envoi_body_close(body);
 		return -1;
 	}
@@ -90,8 +91,8 @@ int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret
 {
 	size_t have = 0;
 	while (!body->ended && room - have >= ENVOI_ENCODER_ROOM) {
-		if (body->rest.len == 0 &&
-			envoi_reader_next(&body->reader, &body->rest, err) != 0) {
+		if (body->rest.len == 0
+			&& envoi_reader_next(&body->reader, &body->rest, err) != 0) {
 			return -1;
 		}
 		if (body->rest.len == 0) {

@@ -28,8 +28,8 @@ enum {
 
 static int peek(struct cursor *cursor, struct envoi_error *err)
 {
-	if (cursor->rest.len == 0 &&
-		envoi_reader_next(&cursor->reader, &cursor->rest, err) != 0) {
+	if (cursor->rest.len == 0
+		&& envoi_reader_next(&cursor->reader, &cursor->rest, err) != 0) {
 		return FAILED;
 	}
 	return cursor->rest.len > 0 ? (unsigned char)cursor->rest.data[0] : END;
@@ -116,8 +116,8 @@ int envoi_head_find(const struct envoi_view *view, uint64_t start, uint64_t end,
 	struct envoi_head head;
 	size_t n;
 	int result;
-	if (envoi_reader_init(&cursor.reader, view, start, end, HEAD_BLOCK, false, err) !=
-		0) {
+	if (envoi_reader_init(&cursor.reader, view, start, end, HEAD_BLOCK, false, err)
+		!= 0) {
 		return -1;
 	}
 	do {

@@ -133,8 +133,8 @@ static int look(struct envoi_input *input, const struct envoi_view *view, uint64
 	if (left < want) {
 		want = (size_t)left;
 	}
-	if (offset < input->window_at || offset - input->window_at > input->window_len ||
-		input->window_len - (size_t)(offset - input->window_at) < want) {
+	if (offset < input->window_at || offset - input->window_at > input->window_len
+		|| input->window_len - (size_t)(offset - input->window_at) < want) {
 		input->window_at = offset;
 		input->window_len = 0;
 	}
@@ -144,7 +144,8 @@ static int look(struct envoi_input *input, const struct envoi_view *view, uint64
 			n = (size_t)(left - input->window_len);
 		}
 		if (envoi_view_read(view, offset + input->window_len,
-			    input->window + input->window_len, n, &n, err) != 0) {
+			    input->window + input->window_len, n, &n, err)
+			!= 0) {
 			return -1;
 		}
 		input->window_len += n;
@@ -305,7 +306,8 @@ static int next_in_mbox(struct envoi_input *input, const struct envoi_view *view
 	/* The one empty line that ends each message of an mbox is not its own. */
 	uint64_t end = walk.after_empty ? walk.empty_at : walk.offset;
 	if (envoi_message_new(input->source, start, end, first_line, input->count + 1,
-		    ret_message, err) != 0) {
+		    ret_message, err)
+		!= 0) {
 		return -1;
 	}
 	input->count++;

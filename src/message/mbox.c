@@ -30,9 +30,9 @@ static size_t count_digits(struct envoi_span word)
 static bool is_time(struct envoi_span word)
 {
 	size_t n = count_digits(word);
-	return (n == 1 || n == 2) && word.len >= n + 3 && word.data[n] == ':' &&
-	       is_digit(word.data[n + 1]) && is_digit(word.data[n + 2]) &&
-	       (word.len == n + 3 || word.data[n + 3] == ':');
+	return (n == 1 || n == 2) && word.len >= n + 3 && word.data[n] == ':'
+	       && is_digit(word.data[n + 1]) && is_digit(word.data[n + 2])
+	       && (word.len == n + 3 || word.data[n + 3] == ':');
 }
 
 bool envoi_mbox_is_separator(const char *line, size_t n, bool at_end)

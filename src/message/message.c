@@ -68,8 +68,8 @@ static int scan_octets(const struct envoi_view *view, const struct envoi_head *h
 	int result = envoi_reader_init(
 		&reader, view, head->start, end, ENVOI_LIMIT_BLOCK, mbox, err);
 	envoi_scan_init(&scan, facts, head->first_line, !head->headless);
-	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0 &&
-		span.len > 0) {
+	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
+		&& span.len > 0) {
 		envoi_scan_feed(&scan, span.data, span.len);
 	}
 	envoi_reader_finish(&reader);

@@ -29,8 +29,8 @@ static bool has_eight_bit(const char *p, size_t n)
 	while (n >= 64) {
 		uint64_t words[8];
 		memcpy(words, p, sizeof(words));
-		uint64_t any = words[0] | words[1] | words[2] | words[3] | words[4] |
-			       words[5] | words[6] | words[7];
+		uint64_t any = words[0] | words[1] | words[2] | words[3] | words[4]
+			       | words[5] | words[6] | words[7];
 		if ((any & high) != 0) {
 			return true;
 		}
@@ -187,8 +187,8 @@ void envoi_scan_finish(struct envoi_scan *scan)
 	if (scan->column > 0) {
 		end_line(scan);
 	}
-	while (scan->id_len > 0 &&
-		(id[scan->id_len - 1] == ' ' || id[scan->id_len - 1] == '\t')) {
+	while (scan->id_len > 0
+		&& (id[scan->id_len - 1] == ' ' || id[scan->id_len - 1] == '\t')) {
 		scan->id_len--;
 	}
 	id[scan->id_len] = '\0';

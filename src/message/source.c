@@ -92,10 +92,10 @@ int envoi_view_check(const struct envoi_view *view, struct envoi_error *err)
 		return envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot read %s",
 			envoi_source_label(source, label));
 	}
-	if (st.st_dev != source->device || st.st_ino != source->inode ||
-		(uint64_t)st.st_size != source->size ||
-		st.st_mtim.tv_sec != source->changed.tv_sec ||
-		st.st_mtim.tv_nsec != source->changed.tv_nsec) {
+	if (st.st_dev != source->device || st.st_ino != source->inode
+		|| (uint64_t)st.st_size != source->size
+		|| st.st_mtim.tv_sec != source->changed.tv_sec
+		|| st.st_mtim.tv_nsec != source->changed.tv_nsec) {
 		return envoi_error_set(err, ENVOI_STATUS_IO,
 			"%s was changed while it was read",
 			envoi_source_label(source, label));
@@ -153,8 +153,8 @@ int envoi_view_open(
 
 void envoi_view_close(struct envoi_view *view)
 {
-	if (view->source != NULL && view->source->kind == ENVOI_SOURCE_PATH &&
-		view->fd >= 0) {
+	if (view->source != NULL && view->source->kind == ENVOI_SOURCE_PATH
+		&& view->fd >= 0) {
 		(void)close(view->fd);
 	}
 	*view = (struct envoi_view){.fd = -1};
@@ -226,8 +226,8 @@ static int read_block(
 		data = reader->view->source->memory + reader->at;
 	} else if (n > 0) {
 		data = reader->block;
-		if (envoi_view_read(
-			    reader->view, reader->at, reader->block, n, &n, err) != 0) {
+		if (envoi_view_read(reader->view, reader->at, reader->block, n, &n, err)
+			!= 0) {
 			return -1;
 		}
 	}

@@ -43,8 +43,8 @@ struct envoi_connector {
 	struct attempt attempts[];
 };
 
-struct envoi_connector *envoi_connector_new(const struct envoi_endpoint *list, size_t count,
-	const struct envoi_endpoint *source, int64_t now, int64_t deadline,
+struct envoi_connector *envoi_connector_new(const struct envoi_endpoint *list,
+	size_t count, const struct envoi_endpoint *source, int64_t now, int64_t deadline,
 	struct envoi_error *err)
 {
 	if (count > ENVOI_LIMIT_HOST_ADDRESSES) {
@@ -90,8 +90,8 @@ void envoi_connector_free(struct envoi_connector *connector)
 	free(connector);
 }
 
-size_t envoi_connector_poll(const struct envoi_connector *connector, struct pollfd *fds,
-	size_t max)
+size_t envoi_connector_poll(
+	const struct envoi_connector *connector, struct pollfd *fds, size_t max)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < connector->count && n < max; i++) {
@@ -107,7 +107,8 @@ size_t envoi_connector_poll(const struct envoi_connector *connector, struct poll
 
 int64_t envoi_connector_deadline(const struct envoi_connector *connector)
 {
-	if (connector->next < connector->count && connector->next_time < connector->deadline) {
+	if (connector->next < connector->count
+		&& connector->next_time < connector->deadline) {
 		return connector->next_time;
 	}
 	return connector->deadline;
@@ -145,8 +146,9 @@ static enum start start(struct envoi_connector *connector, size_t i)
 		envoi_socket_set_nodelay(attempt->fd);
 	}
 	if (bound
-		&& bind(attempt->fd, &connector->source.address.sa, connector->source.length)
-			!= 0) {
+		&& bind(attempt->fd, &connector->source.address.sa,
+			   connector->source.length)
+			   != 0) {
 		give_up(attempt, errno);
 		attempt->source = true;
 		return START_FAILED;
@@ -217,10 +219,12 @@ static void put_reason(char *out, size_t room, const struct attempt *attempt)
 	if (isupper((unsigned char)words[0]) && islower((unsigned char)words[1])) {
 		words[0] = (char)tolower((unsigned char)words[0]);
 	}
-	(void)snprintf(out, room, "%s%s", attempt->source ? "source address: " : "", words);
+	(void)snprintf(
+		out, room, "%s%s", attempt->source ? "source address: " : "", words);
 }
 
-static enum envoi_connect fail(const struct envoi_connector *connector, struct envoi_error *err)
+static enum envoi_connect fail(
+	const struct envoi_connector *connector, struct envoi_error *err)
 {
 	char text[sizeof(err->text)] = "";
 	size_t used = 0;
@@ -259,8 +263,8 @@ static enum envoi_connect fail(const struct envoi_connector *connector, struct e
 	return ENVOI_CONNECT_FAILED;
 }
 
-static enum envoi_connect win(struct envoi_connector *connector, size_t i, int *ret_fd,
-	size_t *ret_index)
+static enum envoi_connect win(
+	struct envoi_connector *connector, size_t i, int *ret_fd, size_t *ret_index)
 {
 	*ret_fd = connector->attempts[i].fd;
 	*ret_index = i;
@@ -289,8 +293,8 @@ static void time_out(struct envoi_connector *connector)
 	connector->next = connector->count;
 }
 
-enum envoi_connect envoi_connector_step(struct envoi_connector *connector, int64_t now, int *ret_fd,
-	size_t *ret_index, struct envoi_error *err)
+enum envoi_connect envoi_connector_step(struct envoi_connector *connector, int64_t now,
+	int *ret_fd, size_t *ret_index, struct envoi_error *err)
 {
 	size_t winner;
 	if (find_winner(connector, &winner)) {
@@ -301,7 +305,8 @@ enum envoi_connect envoi_connector_step(struct envoi_connector *connector, int64
 		return fail(connector, err);
 	}
 	bool waiting = is_under_way(connector);
-	while (connector->next < connector->count && (!waiting || now >= connector->next_time)) {
+	while (connector->next < connector->count
+		&& (!waiting || now >= connector->next_time)) {
 		size_t i = connector->next;
 		switch (start(connector, i)) {
 		case START_CONNECTED:

@@ -52,8 +52,8 @@ static void trace_text(const struct envoi_link *link, char mark, const char *tex
 	trace(link, mark, text, strlen(text));
 }
 
-struct envoi_link *envoi_link_new(int fd, const struct envoi_link_options *options, int64_t now,
-	struct envoi_error *err)
+struct envoi_link *envoi_link_new(int fd, const struct envoi_link_options *options,
+	int64_t now, struct envoi_error *err)
 {
 	struct envoi_link *link = calloc(1, sizeof(*link));
 	if (link == NULL) {
@@ -85,14 +85,14 @@ void envoi_link_free(struct envoi_link *link)
 		return;
 	}
 	bool cut = link->body != NULL || link->unreadable != NULL
-		|| link->out_start < link->out_end;
+		   || link->out_start < link->out_end;
 	envoi_body_close(link->body);
 	envoi_session_free(link->session);
 	if (link->stream != NULL && cut) {
 		/* Half a message shall not trickle on when we are gone. */
 		const struct linger now = {.l_onoff = 1, .l_linger = 0};
-		(void)setsockopt(envoi_stream_fd(link->stream), SOL_SOCKET, SO_LINGER, &now,
-			sizeof(now));
+		(void)setsockopt(envoi_stream_fd(link->stream), SOL_SOCKET, SO_LINGER,
+			&now, sizeof(now));
 	} else if (link->stream != NULL) {
 		envoi_stream_shutdown(link->stream);
 	}
@@ -153,7 +153,8 @@ static void start_tls(struct envoi_link *link, int64_t now)
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	struct envoi_tls *tls = link->options.tls(link->options.tls_context, &err);
 	if (tls == NULL
-		|| envoi_stream_start_tls(link->stream, tls, link->options.host, &err) != 0) {
+		|| envoi_stream_start_tls(link->stream, tls, link->options.host, &err)
+			   != 0) {
 		give_up(link, &err, ENVOI_PHASE_TLS, now);
 		return;
 	}
@@ -172,8 +173,9 @@ static void trace_tls(const struct envoi_link *link)
 		facts->resumed ? ", session resumed" : "");
 	trace_text(link, facts->verified ? '=' : '!', text);
 	if (facts->subject[0] != '\0') {
-		(void)snprintf(text, sizeof(text), "certificate of %s by %s, until %s, key %s",
-			facts->subject, facts->issuer, facts->not_after, facts->pin);
+		(void)snprintf(text, sizeof(text),
+			"certificate of %s by %s, until %s, key %s", facts->subject,
+			facts->issuer, facts->not_after, facts->pin);
 		trace_text(link, '=', text);
 	}
 }
@@ -193,6 +195,11 @@ static bool shake_hands(struct envoi_link *link, int64_t now)
 		return true;
 	default:
 		link->handshaking = false;
+		if (link->options.session.tls == ENVOI_TLS_OPPORTUNISTIC
+			&& !envoi_stream_has_bad_certificate(link->stream)) {
+			/* Nobody insists on TLS: a server that mends it gets the mail. */
+			err.status = ENVOI_STATUS_TEMPORARY;
+		}
 		give_up(link, &err, ENVOI_PHASE_TLS, now);
 		return true;
 	}
@@ -200,7 +207,8 @@ static bool shake_hands(struct envoi_link *link, int64_t now)
 
 /* -- writing ------------------------------------------------------------- */
 
-static void trace_control(const struct envoi_link *link, const struct envoi_segment *segment)
+static void trace_control(
+	const struct envoi_link *link, const struct envoi_segment *segment)
 {
 	if (segment->secret) {
 		trace_text(link, '>', "[hidden]");
@@ -229,7 +237,9 @@ static void trace_data(const struct envoi_link *link, const char *data, size_t n
 	while (n > 0) {
 		const char *lf = memchr(data, '\n', n);
 		size_t line = lf != NULL ? (size_t)(lf - data) + 1 : n;
-		size_t shown = lf == NULL ? line : line > 1 && lf[-1] == '\r' ? line - 2 : line - 1;
+		size_t shown = lf == NULL		    ? line
+			       : line > 1 && lf[-1] == '\r' ? line - 2
+							    : line - 1;
 		trace(link, '>', data, shown);
 		data += line;
 		n -= line;
@@ -238,7 +248,8 @@ static void trace_data(const struct envoi_link *link, const char *data, size_t n
 
 /* Puts the next piece of the body into the block. False: it cannot be read,
  * and the session is over. */
-static bool gather_body(struct envoi_link *link, const struct envoi_segment *segment, int64_t now)
+static bool gather_body(
+	struct envoi_link *link, const struct envoi_segment *segment, int64_t now)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	const struct envoi_message *message = segment->transaction->user;
@@ -251,7 +262,8 @@ static bool gather_body(struct envoi_link *link, const struct envoi_segment *seg
 	size_t n = 0;
 	bool last = false;
 	char *to = link->out + link->out_end;
-	if (envoi_body_read(link->body, to, ENVOI_LIMIT_BLOCK - link->out_end, &n, &last, &err)
+	if (envoi_body_read(
+		    link->body, to, ENVOI_LIMIT_BLOCK - link->out_end, &n, &last, &err)
 		!= 0) {
 		goto unreadable;
 	}
@@ -266,7 +278,8 @@ static bool gather_body(struct envoi_link *link, const struct envoi_segment *seg
 		if (link->options.trace.line != NULL && !link->options.trace.data) {
 			char count[32], text[64];
 			group_digits(link->body_octets, count, sizeof(count));
-			(void)snprintf(text, sizeof(text), "[%s octets of message]", count);
+			(void)snprintf(
+				text, sizeof(text), "[%s octets of message]", count);
 			trace_text(link, '>', text);
 		}
 	}
@@ -363,7 +376,8 @@ static void end_of_input(struct envoi_link *link, bool reset, int64_t now)
 		trace(link, '<', line.data, line.len);
 		envoi_buffer_clear(&link->line);
 	}
-	trace_text(link, '!', reset ? "connection reset" : "connection closed by the server");
+	trace_text(link, '!',
+		reset ? "connection reset" : "connection closed by the server");
 	envoi_session_eof(link->session, reset, now);
 }
 
@@ -399,8 +413,8 @@ static bool read_some(struct envoi_link *link, int64_t now)
 	}
 }
 
-enum envoi_event envoi_link_step(struct envoi_link *link,
-	struct envoi_transaction **ret_transaction)
+enum envoi_event envoi_link_step(
+	struct envoi_link *link, struct envoi_transaction **ret_transaction)
 {
 	for (;;) {
 		int64_t now = envoi_clock_now();

@@ -41,8 +41,8 @@ struct envoi_link_options {
 };
 
 /** Takes over a connected descriptor, also on failure. NULL with err. */
-struct envoi_link *envoi_link_new(int fd, const struct envoi_link_options *options, int64_t now,
-	struct envoi_error *err);
+struct envoi_link *envoi_link_new(int fd, const struct envoi_link_options *options,
+	int64_t now, struct envoi_error *err);
 
 /** Closes the connection. Accepts NULL. */
 void envoi_link_free(struct envoi_link *link);
@@ -63,8 +63,8 @@ void envoi_link_ready(struct envoi_link *link, short revents);
  * Reads and writes until it would have to wait (NONE), or there is an event
  * for the caller: READY, FINISHED, CLOSED. Call again after acting on it.
  */
-enum envoi_event envoi_link_step(struct envoi_link *link,
-	struct envoi_transaction **ret_transaction);
+enum envoi_event envoi_link_step(
+	struct envoi_link *link, struct envoi_transaction **ret_transaction);
 
 /** When envoi_link_step() is due without an event of poll. */
 int64_t envoi_link_deadline(const struct envoi_link *link);

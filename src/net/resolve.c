@@ -32,7 +32,8 @@ static void set_text(struct envoi_endpoint *endpoint)
 	char *text = endpoint->text;
 	size_t room = sizeof(endpoint->text);
 	if (endpoint->address.sa.sa_family == AF_INET) {
-		(void)inet_ntop(AF_INET, &endpoint->address.in.sin_addr, text, (socklen_t)room);
+		(void)inet_ntop(
+			AF_INET, &endpoint->address.in.sin_addr, text, (socklen_t)room);
 		return;
 	}
 	const struct sockaddr_in6 *in6 = &endpoint->address.in6;
@@ -59,8 +60,8 @@ static unsigned scope_of(const char *text)
 	return if_nametoindex(text);
 }
 
-bool envoi_resolve_literal(const char *text, unsigned short port,
-	struct envoi_endpoint *ret_endpoint)
+bool envoi_resolve_literal(
+	const char *text, unsigned short port, struct envoi_endpoint *ret_endpoint)
 {
 	struct envoi_endpoint endpoint = {0};
 	char address[INET6_ADDRSTRLEN];
@@ -136,12 +137,15 @@ static bool is_localhost(const char *host)
 		tail.len = 10;
 	}
 	return envoi_span_equal_nocase(name, "localhost")
-		|| envoi_span_equal_nocase(tail, ".localhost");
+	       || envoi_span_equal_nocase(tail, ".localhost");
 }
 
-static int resolver_error(const char *host, int family, int eai, int sys, struct envoi_error *err)
+static int resolver_error(
+	const char *host, int family, int eai, int sys, struct envoi_error *err)
 {
-	const char *kind = family == AF_INET ? "IPv4 " : family == AF_INET6 ? "IPv6 " : "";
+	const char *kind = family == AF_INET	? "IPv4 "
+			   : family == AF_INET6 ? "IPv6 "
+						: "";
 	if (envoi_socket_is_nohost(eai)) {
 		return envoi_error_set(err, ENVOI_STATUS_NOHOST,
 			"host '%s' does not exist or has no %saddress", host, kind);
@@ -154,13 +158,15 @@ static int resolver_error(const char *host, int family, int eai, int sys, struct
 		if (sys == EMFILE || sys == ENFILE || sys == ENOMEM) {
 			status = ENVOI_STATUS_SYSTEM;
 		}
-		return envoi_error_sys(err, status, sys, "host '%s' cannot be looked up", host);
+		return envoi_error_sys(
+			err, status, sys, "host '%s' cannot be looked up", host);
 	}
 	return envoi_error_set(err, ENVOI_STATUS_TEMPORARY,
 		"host '%s' cannot be looked up now: %s", host, gai_strerror(eai));
 }
 
-static void add_info(struct found *found, const struct addrinfo *info, unsigned short port)
+static void add_info(
+	struct found *found, const struct addrinfo *info, unsigned short port)
 {
 	struct envoi_endpoint endpoint = {0};
 	if (info->ai_addrlen <= sizeof(endpoint.address)) {
@@ -182,7 +188,8 @@ static const struct addrinfo *next_of(const struct addrinfo *info, int family)
 
 /* One family, the other, the first again (RFC 8305 section 4 with a First
  * Address Family Count of 1), beginning with the resolver's choice. */
-static void interleave(const struct addrinfo *info, unsigned short port, struct found *found)
+static void interleave(
+	const struct addrinfo *info, unsigned short port, struct found *found)
 {
 	int first = info->ai_family == AF_INET ? AF_INET : AF_INET6;
 	int second = first == AF_INET ? AF_INET6 : AF_INET;
@@ -238,14 +245,15 @@ static int resolve_path(const char *path, struct found *found, struct envoi_erro
 	return 0;
 }
 
-static int resolve_host(const struct envoi_server *server, int family, struct found *found,
-	struct envoi_error *err)
+static int resolve_host(const struct envoi_server *server, int family,
+	struct found *found, struct envoi_error *err)
 {
 	struct envoi_endpoint endpoint;
 	if (envoi_resolve_literal(server->host, server->port, &endpoint)) {
 		if (family != AF_UNSPEC && endpoint.address.sa.sa_family != family) {
-			return envoi_error_set(err, ENVOI_STATUS_NOHOST, "%s is no %s address",
-				server->host, family == AF_INET ? "IPv4" : "IPv6");
+			return envoi_error_set(err, ENVOI_STATUS_NOHOST,
+				"%s is no %s address", server->host,
+				family == AF_INET ? "IPv4" : "IPv6");
 		}
 		add(found, &endpoint);
 		return 0;
@@ -261,8 +269,8 @@ static int resolve_host(const struct envoi_server *server, int family, struct fo
 	return look_up(server, family, found, err);
 }
 
-int envoi_resolve(const struct envoi_server *server, int family, struct envoi_endpoint **ret_list,
-	size_t *ret_count, struct envoi_error *err)
+int envoi_resolve(const struct envoi_server *server, int family,
+	struct envoi_endpoint **ret_list, size_t *ret_count, struct envoi_error *err)
 {
 	struct found found = {.max = ENVOI_LIMIT_HOST_ADDRESSES};
 	found.list = calloc(found.max, sizeof(*found.list));
@@ -280,8 +288,8 @@ int envoi_resolve(const struct envoi_server *server, int family, struct envoi_en
 	return 0;
 }
 
-int envoi_resolve_source(const char *text, struct envoi_endpoint *ret_endpoint,
-	struct envoi_error *err)
+int envoi_resolve_source(
+	const char *text, struct envoi_endpoint *ret_endpoint, struct envoi_error *err)
 {
 	char bare[ENVOI_LIMIT_HOST];
 	size_t n = strlen(text);
@@ -294,8 +302,8 @@ int envoi_resolve_source(const char *text, struct envoi_endpoint *ret_endpoint,
 	} else if (envoi_resolve_literal(text, 0, ret_endpoint)) {
 		return 0;
 	}
-	return envoi_error_set(err, ENVOI_STATUS_USAGE, "source address '%.250s' is no IP address",
-		text);
+	return envoi_error_set(err, ENVOI_STATUS_USAGE,
+		"source address '%.250s' is no IP address", text);
 }
 
 void envoi_resolve_local_literal(int fd, char *out, size_t n)
@@ -306,15 +314,17 @@ void envoi_resolve_local_literal(int fd, char *out, size_t n)
 	if (getsockname(fd, &local.address.sa, &local.length) == 0) {
 		const struct in6_addr *in6 = &local.address.in6.sin6_addr;
 		if (local.address.sa.sa_family == AF_INET
-			&& inet_ntop(AF_INET, &local.address.in.sin_addr, text, sizeof(text))
-				!= NULL) {
+			&& inet_ntop(AF_INET, &local.address.in.sin_addr, text,
+				   sizeof(text))
+				   != NULL) {
 			(void)snprintf(out, n, "[%s]", text);
 			return;
 		}
 		if (local.address.sa.sa_family == AF_INET6) {
 			if (IN6_IS_ADDR_V4MAPPED(in6)
-				&& inet_ntop(AF_INET, &in6->s6_addr[12], text, sizeof(text))
-					!= NULL) {
+				&& inet_ntop(
+					   AF_INET, &in6->s6_addr[12], text, sizeof(text))
+					   != NULL) {
 				(void)snprintf(out, n, "[%s]", text);
 				return;
 			}

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <netinet/in.h>
 
 #include <envoi/server.h>
 
@@ -38,12 +38,12 @@ int envoi_resolve(const struct envoi_server *server, int family,
 
 /** Is text an IP address ("192.0.2.1", "2001:db8::1", "fe80::1%eth0")? Then it
  * is filled in. Never asks a resolver. */
-bool envoi_resolve_literal(const char *text, unsigned short port,
-	struct envoi_endpoint *ret_endpoint);
+bool envoi_resolve_literal(
+	const char *text, unsigned short port, struct envoi_endpoint *ret_endpoint);
 
 /** A literal local address for --source; USAGE when it is none. */
-int envoi_resolve_source(const char *text, struct envoi_endpoint *ret_endpoint,
-	struct envoi_error *err);
+int envoi_resolve_source(
+	const char *text, struct envoi_endpoint *ret_endpoint, struct envoi_error *err);
 
 /** The local address of a connected socket as an EHLO literal:
  * "[192.0.2.1]", "[IPv6:2001:db8::1]"; an IPv4-mapped one as IPv4, a unix

@@ -60,7 +60,8 @@ static bool is_numeric_label(struct envoi_span label)
 {
 	bool hex = label.len > 2 && envoi_span_starts_nocase(label, "0x");
 	for (size_t i = hex ? 2 : 0; i < label.len; i++) {
-		if (strchr(hex ? "0123456789abcdefABCDEF" : "0123456789", label.data[i]) == NULL) {
+		if (strchr(hex ? "0123456789abcdefABCDEF" : "0123456789", label.data[i])
+			== NULL) {
 			return false;
 		}
 	}
@@ -80,7 +81,8 @@ static const char *judge_label(struct envoi_span label)
 			return "host name is not ASCII (use its xn-- form)";
 		}
 		/* The underscore is no host name's, but real ones have it. */
-		if (!is_alnum(label.data[i]) && label.data[i] != '-' && label.data[i] != '_') {
+		if (!is_alnum(label.data[i]) && label.data[i] != '-'
+			&& label.data[i] != '_') {
 			return "host name has a character that cannot be in one";
 		}
 	}
@@ -165,7 +167,8 @@ static const char *split(struct envoi_span text, bool url, struct envoi_span *re
 		if (close == NULL) {
 			return "'[' without ']'";
 		}
-		*ret_host = (struct envoi_span){text.data + 1, (size_t)(close - text.data) - 1};
+		*ret_host = (struct envoi_span){
+			text.data + 1, (size_t)(close - text.data) - 1};
 		colon = close + 1;
 		if (colon == end) {
 			return NULL;
@@ -189,7 +192,8 @@ static const char *split(struct envoi_span text, bool url, struct envoi_span *re
 }
 
 /* host and port of text into the server; NULL, or the reason. */
-static const char *parse_authority(struct envoi_span text, bool url, struct envoi_server *server)
+static const char *parse_authority(
+	struct envoi_span text, bool url, struct envoi_server *server)
 {
 	struct envoi_span host;
 	struct envoi_span port;
@@ -247,7 +251,8 @@ static const char *parse_unix(const char *path, struct envoi_server *server)
 	return NULL;
 }
 
-static const char *parse_url(const char *text, const char *rest, struct envoi_server *server)
+static const char *parse_url(
+	const char *text, const char *rest, struct envoi_server *server)
 {
 	struct envoi_span name = {text, (size_t)(rest - text)};
 	const struct scheme *scheme = find_scheme(name);
@@ -310,7 +315,8 @@ static bool has_bad_byte(const char *text, bool path)
 	return false;
 }
 
-int envoi_server_parse(const char *text, struct envoi_server *ret_server, struct envoi_error *err)
+int envoi_server_parse(
+	const char *text, struct envoi_server *ret_server, struct envoi_error *err)
 {
 	struct envoi_server server = {0};
 	bool path = envoi_span_starts_nocase(envoi_span_of(text), unix_scheme);
@@ -327,7 +333,8 @@ int envoi_server_parse(const char *text, struct envoi_server *ret_server, struct
 	}
 	if (reason != NULL) {
 		envoi_server_finish(&server);
-		return envoi_error_set(err, ENVOI_STATUS_USAGE, "server '%.250s': %s", text, reason);
+		return envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "server '%.250s': %s", text, reason);
 	}
 	if (server.host != NULL || server.path != NULL) {
 		server.label = make_label(&server);

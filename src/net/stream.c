@@ -84,7 +84,8 @@ int envoi_stream_fd_out(const struct envoi_stream *stream)
 	return stream->fd_out;
 }
 
-short envoi_stream_events(const struct envoi_stream *stream, bool want_read, bool want_write)
+short envoi_stream_events(
+	const struct envoi_stream *stream, bool want_read, bool want_write)
 {
 	const struct envoi_tls_link *link = stream->link;
 	short events = 0;
@@ -103,7 +104,7 @@ short envoi_stream_events(const struct envoi_stream *stream, bool want_read, boo
 bool envoi_stream_has_pending(const struct envoi_stream *stream)
 {
 	return stream->link != NULL && stream->link->established
-		&& SSL_pending(stream->link->ssl) > 0;
+	       && SSL_pending(stream->link->ssl) > 0;
 }
 
 static enum envoi_io plain_failure(struct envoi_error *err)
@@ -124,8 +125,8 @@ static ssize_t read_pipe(int fd, void *out, size_t n)
 	return got;
 }
 
-enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n, size_t *ret_n,
-	struct envoi_error *err)
+enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n,
+	size_t *ret_n, struct envoi_error *err)
 {
 	if (stream->link != NULL) {
 		return envoi_tls_link_read(stream->link, out, n, ret_n, err);
@@ -162,20 +163,21 @@ static int begin_tls(struct envoi_stream *stream, struct envoi_tls *tls, const c
 	struct envoi_error *err)
 {
 	if (stream->link != NULL || stream->pipe_in || stream->fd_in != stream->fd_out) {
-		return envoi_error_set(err, ENVOI_STATUS_BUG, "TLS cannot begin on this stream");
+		return envoi_error_set(
+			err, ENVOI_STATUS_BUG, "TLS cannot begin on this stream");
 	}
 	stream->link = envoi_tls_link_new(tls, stream->fd_in, host, stream->used, err);
 	return stream->link != NULL ? 0 : -1;
 }
 
-int envoi_stream_start_tls(struct envoi_stream *stream, struct envoi_tls *tls, const char *host,
-	struct envoi_error *err)
+int envoi_stream_start_tls(struct envoi_stream *stream, struct envoi_tls *tls,
+	const char *host, struct envoi_error *err)
 {
 	return begin_tls(stream, tls, host, err);
 }
 
-int envoi_stream_accept_tls(struct envoi_stream *stream, struct envoi_tls *tls,
-	struct envoi_error *err)
+int envoi_stream_accept_tls(
+	struct envoi_stream *stream, struct envoi_tls *tls, struct envoi_error *err)
 {
 	return begin_tls(stream, tls, NULL, err);
 }
@@ -183,7 +185,8 @@ int envoi_stream_accept_tls(struct envoi_stream *stream, struct envoi_tls *tls,
 enum envoi_io envoi_stream_handshake(struct envoi_stream *stream, struct envoi_error *err)
 {
 	if (stream->link == NULL) {
-		(void)envoi_error_set(err, ENVOI_STATUS_BUG, "no TLS was begun on this stream");
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_BUG, "no TLS was begun on this stream");
 		return ENVOI_IO_ERROR;
 	}
 	return envoi_tls_link_handshake(stream->link, err);
@@ -191,7 +194,14 @@ enum envoi_io envoi_stream_handshake(struct envoi_stream *stream, struct envoi_e
 
 const struct envoi_tls_facts *envoi_stream_tls(const struct envoi_stream *stream)
 {
-	return stream->link != NULL && stream->link->established ? &stream->link->facts : NULL;
+	return stream->link != NULL && stream->link->established ? &stream->link->facts
+								 : NULL;
+}
+
+bool envoi_stream_has_bad_certificate(const struct envoi_stream *stream)
+{
+	return stream->link != NULL
+	       && (stream->link->verify_error != X509_V_OK || stream->link->pin_mismatch);
 }
 
 bool envoi_stream_is_truncated(const struct envoi_stream *stream)

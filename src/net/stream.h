@@ -49,14 +49,15 @@ int envoi_stream_fd_out(const struct envoi_stream *stream);
 /** poll(2) events to wait for, to read, to write or both. Knows what TLS
  * waits for: either may be POLLIN or POLLOUT, so on any event try again what
  * was to be done. During a handshake: what that waits for. */
-short envoi_stream_events(const struct envoi_stream *stream, bool want_read, bool want_write);
+short envoi_stream_events(
+	const struct envoi_stream *stream, bool want_read, bool want_write);
 
 /** Octets that can be read without polling (held by TLS)? */
 bool envoi_stream_has_pending(const struct envoi_stream *stream);
 
 /** At most n octets; *ret_n > 0 with OK. */
-enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n, size_t *ret_n,
-	struct envoi_error *err);
+enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n,
+	size_t *ret_n, struct envoi_error *err);
 
 /** At most n octets; *ret_n > 0 with OK. After AGAIN under TLS the next call
  * must begin with the same octets, and not have fewer (they may have moved). */
@@ -68,17 +69,21 @@ enum envoi_io envoi_stream_write(struct envoi_stream *stream, const void *bytes,
  * names, checked against the SANs; NULL: check none). tls outlives the stream.
  * Follow with envoi_stream_handshake() until it is not AGAIN.
  */
-int envoi_stream_start_tls(struct envoi_stream *stream, struct envoi_tls *tls, const char *host,
-	struct envoi_error *err);
+int envoi_stream_start_tls(struct envoi_stream *stream, struct envoi_tls *tls,
+	const char *host, struct envoi_error *err);
 
 /** Begins TLS as a server. */
-int envoi_stream_accept_tls(struct envoi_stream *stream, struct envoi_tls *tls,
-	struct envoi_error *err);
+int envoi_stream_accept_tls(
+	struct envoi_stream *stream, struct envoi_tls *tls, struct envoi_error *err);
 
 /** OK: established. ERROR or EOF: err tells in words what failed, with a hint where
  * one helps: REFUSED when certificate or protocol do not fit, TEMPORARY when
  * the connection was lost. */
-enum envoi_io envoi_stream_handshake(struct envoi_stream *stream, struct envoi_error *err);
+enum envoi_io envoi_stream_handshake(
+	struct envoi_stream *stream, struct envoi_error *err);
+
+/** The handshake failed for the certificate of the other side. */
+bool envoi_stream_has_bad_certificate(const struct envoi_stream *stream);
 
 /** NULL when plain. */
 const struct envoi_tls_facts *envoi_stream_tls(const struct envoi_stream *stream);

@@ -33,7 +33,8 @@ struct envoi_tls *envoi_tls_new(bool server, int minimum, struct envoi_error *er
 	struct envoi_tls *tls = calloc(1, sizeof(*tls));
 	if (tls != NULL) {
 		tls->server = server;
-		tls->ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+		tls->ctx =
+			SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 		tls->bio = envoi_tls_bio_method();
 	}
 	if (tls == NULL || tls->ctx == NULL || tls->bio == NULL
@@ -50,7 +51,8 @@ struct envoi_tls *envoi_tls_new(bool server, int minimum, struct envoi_error *er
 	SSL_CTX_clear_options(tls->ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_clear_mode(tls->ctx, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_mode(tls->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE
-			| SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+					   | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+					   | SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_default_passwd_cb(tls->ctx, no_password);
 	return tls;
 }
@@ -59,11 +61,12 @@ int envoi_tls_check_file(const char *what, const char *path, struct envoi_error 
 {
 	struct stat status;
 	if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
-		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, errno, "%s '%s'", what, path);
+		return envoi_error_sys(
+			err, ENVOI_STATUS_CONFIG, errno, "%s '%s'", what, path);
 	}
 	if (S_ISDIR(status.st_mode)) {
-		return envoi_error_set(err, ENVOI_STATUS_CONFIG, "%s '%s': is a directory", what,
-			path);
+		return envoi_error_set(
+			err, ENVOI_STATUS_CONFIG, "%s '%s': is a directory", what, path);
 	}
 	return 0;
 }
@@ -76,22 +79,24 @@ static int bad_file(const char *what, const char *path, struct envoi_error *err)
 	while ((code = ERR_get_error()) != 0) {
 		int reason = ERR_GET_REASON(code);
 		if (ERR_GET_LIB(code) == ERR_LIB_PEM
-			&& (reason == PEM_R_BAD_PASSWORD_READ || reason == PEM_R_BAD_DECRYPT)) {
+			&& (reason == PEM_R_BAD_PASSWORD_READ
+				|| reason == PEM_R_BAD_DECRYPT)) {
 			encrypted = true;
 		}
 	}
 	if (encrypted) {
 		(void)envoi_error_set(err, ENVOI_STATUS_CONFIG,
 			"%s '%s' is encrypted, and no password is asked for", what, path);
-		envoi_error_hint(err, "openssl pkey -in FILE -out PLAIN writes it without one");
+		envoi_error_hint(
+			err, "openssl pkey -in FILE -out PLAIN writes it without one");
 		return -1;
 	}
-	return envoi_error_set(err, ENVOI_STATUS_CONFIG, "%s '%s' holds no usable PEM %s", what, path,
-		what);
+	return envoi_error_set(err, ENVOI_STATUS_CONFIG, "%s '%s' holds no usable PEM %s",
+		what, path, what);
 }
 
-int envoi_tls_load_certificate(struct envoi_tls *tls, const char *certificate, const char *key,
-	struct envoi_error *err)
+int envoi_tls_load_certificate(struct envoi_tls *tls, const char *certificate,
+	const char *key, struct envoi_error *err)
 {
 	if (key == NULL) {
 		key = certificate;
@@ -106,7 +111,8 @@ int envoi_tls_load_certificate(struct envoi_tls *tls, const char *certificate, c
 	}
 	if (SSL_CTX_use_PrivateKey_file(tls->ctx, key, SSL_FILETYPE_PEM) != 1) {
 		if (ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_VALUES_MISMATCH
-			&& ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_TYPE_MISMATCH) {
+			&& ERR_GET_REASON(ERR_peek_last_error())
+				   != X509_R_KEY_TYPE_MISMATCH) {
 			return bad_file("key", key, err);
 		}
 	} else if (SSL_CTX_check_private_key(tls->ctx) == 1) {
@@ -136,7 +142,9 @@ static int set_options(struct envoi_tls *tls, const struct envoi_tls_options *op
 		tls->pin_count = options->pin_count;
 	}
 	if (options->certificate != NULL) {
-		if (envoi_tls_load_certificate(tls, options->certificate, options->key, err) != 0) {
+		if (envoi_tls_load_certificate(
+			    tls, options->certificate, options->key, err)
+			!= 0) {
 			return -1;
 		}
 	} else if (options->key != NULL) {
@@ -149,8 +157,8 @@ static int set_options(struct envoi_tls *tls, const struct envoi_tls_options *op
 	return 0;
 }
 
-struct envoi_tls *envoi_tls_new_client(const struct envoi_tls_options *options,
-	struct envoi_error *err)
+struct envoi_tls *envoi_tls_new_client(
+	const struct envoi_tls_options *options, struct envoi_error *err)
 {
 	int minimum = options->minimum != 0 ? options->minimum : TLS1_2_VERSION;
 	struct envoi_tls *tls = envoi_tls_new(false, minimum, err);

@@ -22,17 +22,18 @@ struct envoi_tls;
  * encrypted (nobody is asked for a password), not matching each other.
  * The system's trust store is not looked at before a certificate is at hand.
  */
-struct envoi_tls *envoi_tls_new_client(const struct envoi_tls_options *options,
-	struct envoi_error *err);
+struct envoi_tls *envoi_tls_new_client(
+	const struct envoi_tls_options *options, struct envoi_error *err);
 
 /** A server context from PEM files; both NULL: makes a P-256 key and a
  * self-signed certificate for localhost, 127.0.0.1 and ::1, valid 10 years. */
-struct envoi_tls *envoi_tls_new_server(const char *certificate, const char *key,
-	struct envoi_error *err);
+struct envoi_tls *envoi_tls_new_server(
+	const char *certificate, const char *key, struct envoi_error *err);
 
 /** Writes the server context's own certificate as PEM to path (created or
  * replaced). CANTCREATE, IO. */
-int envoi_tls_write_certificate(struct envoi_tls *tls, const char *path, struct envoi_error *err);
+int envoi_tls_write_certificate(
+	struct envoi_tls *tls, const char *path, struct envoi_error *err);
 
 /** After all its streams. Accepts NULL. */
 void envoi_tls_free(struct envoi_tls *tls);

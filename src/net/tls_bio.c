@@ -82,7 +82,8 @@ BIO_METHOD *envoi_tls_bio_method(void)
 	if (method == NULL) {
 		return NULL;
 	}
-	if (BIO_meth_set_write(method, bio_write) != 1 || BIO_meth_set_read(method, bio_read) != 1
+	if (BIO_meth_set_write(method, bio_write) != 1
+		|| BIO_meth_set_read(method, bio_read) != 1
 		|| BIO_meth_set_ctrl(method, bio_ctrl) != 1) {
 		BIO_meth_free(method);
 		return NULL;

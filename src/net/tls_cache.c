@@ -16,7 +16,7 @@ static void drop(struct envoi_tls_cached *cached)
 static bool is_same_peer(const struct envoi_tls_peer *a, const struct envoi_tls_peer *b)
 {
 	return a->length == b->length && strcmp(a->name, b->name) == 0
-		&& memcmp(&a->address, &b->address, a->length) == 0;
+	       && memcmp(&a->address, &b->address, a->length) == 0;
 }
 
 /* OpenSSL's callback: 1 keeps the reference. */
@@ -43,8 +43,8 @@ static int keep(SSL *ssl, SSL_SESSION *session)
 
 void envoi_tls_cache_install(struct envoi_tls *tls)
 {
-	SSL_CTX_set_session_cache_mode(tls->ctx,
-		SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_set_session_cache_mode(
+		tls->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(tls->ctx, keep);
 }
 
@@ -62,9 +62,10 @@ void envoi_tls_cache_offer(struct envoi_tls_link *link)
 		return;
 	}
 	bool usable = SSL_SESSION_is_resumable(newest->session) == 1
-		&& SSL_set_session(link->ssl, newest->session) == 1;
+		      && SSL_set_session(link->ssl, newest->session) == 1;
 	/* A TLS 1.3 ticket is used once (RFC 8446 C.4). */
-	if (!usable || SSL_SESSION_get_protocol_version(newest->session) >= TLS1_3_VERSION) {
+	if (!usable
+		|| SSL_SESSION_get_protocol_version(newest->session) >= TLS1_3_VERSION) {
 		drop(newest);
 	}
 }

@@ -26,11 +26,11 @@ void envoi_tls_format_time(const ASN1_TIME *time, bool with_clock, char *out, si
 		return;
 	}
 	/* Not strftime(), which reads the zone file of the machine. */
-	int used = snprintf(out, n, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1,
-		tm.tm_mday);
+	int used = snprintf(
+		out, n, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 	if (with_clock && used > 0 && (size_t)used < n) {
-		(void)snprintf(out + used, n - (size_t)used, "T%02d:%02d:%02dZ", tm.tm_hour,
-			tm.tm_min, tm.tm_sec);
+		(void)snprintf(out + used, n - (size_t)used, "T%02d:%02d:%02dZ",
+			tm.tm_hour, tm.tm_min, tm.tm_sec);
 	}
 }
 
@@ -84,7 +84,8 @@ static bool counts(const GENERAL_NAME *name)
 /* "a.example.org, b.example.org, 192.0.2.1 (and 4 more)". */
 static void list_names(X509 *certificate, struct envoi_buffer *out)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	GENERAL_NAMES *names =
+		X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 	int total = 0;
 	int shown = 0;
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -109,7 +110,8 @@ static void list_names(X509 *certificate, struct envoi_buffer *out)
 /* The first DNS name without a wildcard, for the hint; "" when none. */
 static void first_name(X509 *certificate, char *out, size_t n)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	GENERAL_NAMES *names =
+		X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 	struct envoi_buffer buffer;
 	envoi_buffer_init(&buffer, n - 1);
 	for (int i = 0; i < sk_GENERAL_NAME_num(names) && buffer.len == 0; i++) {
@@ -133,8 +135,8 @@ static const char *peer_name(const struct envoi_tls_link *link)
 	return link->peer.name[0] != '\0' ? link->peer.name : "the server";
 }
 
-static void explain_names(const struct envoi_tls_link *link, const char *pin,
-	struct envoi_error *err)
+static void explain_names(
+	const struct envoi_tls_link *link, const char *pin, struct envoi_error *err)
 {
 	char name[ENVOI_LIMIT_HOST];
 	struct envoi_buffer names;
@@ -165,18 +167,19 @@ static void explain_dates(const struct envoi_tls_link *link, struct envoi_error 
 	envoi_error_hint(err, "does the clock of this machine show the right date?");
 }
 
-static void explain_issuer(const struct envoi_tls_link *link, const char *pin,
-	struct envoi_error *err)
+static void explain_issuer(
+	const struct envoi_tls_link *link, const char *pin, struct envoi_error *err)
 {
 	char issuer[256];
-	envoi_tls_format_name(X509_get_issuer_name(link->verify_certificate), issuer,
-		sizeof(issuer));
+	envoi_tls_format_name(
+		X509_get_issuer_name(link->verify_certificate), issuer, sizeof(issuer));
 	(void)envoi_error_set(err, ENVOI_STATUS_REFUSED,
 		"certificate of %s: its CA is not trusted (%s)", peer_name(link), issuer);
 	envoi_error_hint(err, "--tls-ca FILE with that CA, or --tls-pin %s", pin);
 }
 
-void envoi_tls_explain_certificate(const struct envoi_tls_link *link, struct envoi_error *err)
+void envoi_tls_explain_certificate(
+	const struct envoi_tls_link *link, struct envoi_error *err)
 {
 	unsigned char digest[32];
 	char pin[72] = "sha256:...";
@@ -215,7 +218,8 @@ void envoi_tls_explain_certificate(const struct envoi_tls_link *link, struct env
 		return;
 	default:
 		(void)envoi_error_set(err, ENVOI_STATUS_REFUSED, "certificate of %s: %s",
-			peer_name(link), X509_verify_cert_error_string(link->verify_error));
+			peer_name(link),
+			X509_verify_cert_error_string(link->verify_error));
 		return;
 	}
 }
@@ -230,12 +234,14 @@ static bool explain_plaintext(const struct envoi_tls_link *link, struct envoi_er
 	}
 	const char *side = link->tls->server ? "client" : "server";
 	if (n >= 4 && memcmp(first, "SSH-", 4) == 0) {
-		(void)envoi_error_set(err, ENVOI_STATUS_REFUSED, "the %s speaks SSH here", side);
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_REFUSED, "the %s speaks SSH here", side);
 		return true;
 	}
 	for (size_t i = 0; i < n; i++) {
 		bool printable = first[i] >= 0x20 && first[i] <= 0x7e;
-		if (!printable && first[i] != '\r' && first[i] != '\n' && first[i] != '\t') {
+		if (!printable && first[i] != '\r' && first[i] != '\n'
+			&& first[i] != '\t') {
 			(void)envoi_error_set(err, ENVOI_STATUS_REFUSED,
 				"the %s speaks something other than TLS here", side);
 			return true;
@@ -263,33 +269,40 @@ static const struct words {
 	{SSL_R_UNSUPPORTED_PROTOCOL, "the server speaks no version of TLS allowed here",
 		"the client speaks no version of TLS allowed here", ""},
 	{SSL_R_WRONG_VERSION_NUMBER, "the other side does not speak TLS here", NULL, ""},
-	{SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "the other side speaks no version of TLS allowed here",
-		NULL, ""},
+	{SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,
+		"the other side speaks no version of TLS allowed here", NULL, ""},
 	{SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
-		"the other side accepts none of the ciphers offered, or wants a certificate", NULL,
-		""},
-	{SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY, "the other side wants stronger ciphers", NULL, ""},
+		"the other side accepts none of the ciphers offered, or wants a "
+		"certificate",
+		NULL, ""},
+	{SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY, "the other side wants stronger ciphers",
+		NULL, ""},
 	{SSL_R_NO_SHARED_CIPHER, "no cipher in common", NULL, ""},
-	{SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm in common", NULL, ""},
+	{SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm in common", NULL,
+		""},
 	{SSL_R_DH_KEY_TOO_SMALL, "the key of the other side is too short", NULL, ""},
 	{SSL_R_EE_KEY_TOO_SMALL, "the key of the other side is too short", NULL, ""},
 	{SSL_R_CA_KEY_TOO_SMALL, "the key of the other side's CA is too short", NULL, ""},
 	{SSL_R_CA_MD_TOO_WEAK, "the signature of the certificate is too weak", NULL, ""},
-	{SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, "the server wants a client certificate", NULL,
-		"--tls-cert FILE and --tls-key FILE"},
-	{SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the server does not trust the CA of the client certificate",
+	{SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, "the server wants a client certificate",
+		NULL, "--tls-cert FILE and --tls-key FILE"},
+	{SSL_R_TLSV1_ALERT_UNKNOWN_CA,
+		"the server does not trust the CA of the client certificate",
 		"the client does not trust this certificate", ""},
-	{SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the server does not accept the client certificate",
+	{SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,
+		"the server does not accept the client certificate",
 		"the client does not accept this certificate", ""},
 	{SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the client certificate has expired",
 		"the client finds this certificate expired", ""},
-	{SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, "the client certificate is revoked", NULL, ""},
-	{SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "the server does not accept the client certificate",
+	{SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, "the client certificate is revoked", NULL,
+		""},
+	{SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
+		"the server does not accept the client certificate",
 		"the client does not accept this certificate", ""},
 	{SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE,
 		"the server cannot use this kind of client certificate", NULL, ""},
-	{SSL_R_TLSV1_ALERT_ACCESS_DENIED, "the server denies access to the client certificate",
-		NULL, ""},
+	{SSL_R_TLSV1_ALERT_ACCESS_DENIED,
+		"the server denies access to the client certificate", NULL, ""},
 	{SSL_R_TLSV1_UNRECOGNIZED_NAME, "the server does not know that name", NULL,
 		"--tls-name NAME asks for another one"},
 	{SSL_R_NO_RENEGOTIATION, "the other side asked for a new handshake", NULL, ""},

@@ -96,8 +96,8 @@ struct envoi_tls_link {
 struct envoi_tls *envoi_tls_new(bool server, int minimum, struct envoi_error *err);
 
 /** Certificate chain and key from PEM files (key NULL: the same file). */
-int envoi_tls_load_certificate(struct envoi_tls *tls, const char *certificate, const char *key,
-	struct envoi_error *err);
+int envoi_tls_load_certificate(struct envoi_tls *tls, const char *certificate,
+	const char *key, struct envoi_error *err);
 
 /** Can the file be opened for reading? CONFIG, naming what and path. */
 int envoi_tls_check_file(const char *what, const char *path, struct envoi_error *err);
@@ -138,7 +138,8 @@ void envoi_tls_pin_format(const unsigned char digest[32], char out[72]);
 /* tls_explain.c */
 
 /** Words for why link's certificate was refused. REFUSED. */
-void envoi_tls_explain_certificate(const struct envoi_tls_link *link, struct envoi_error *err);
+void envoi_tls_explain_certificate(
+	const struct envoi_tls_link *link, struct envoi_error *err);
 
 /** Words for the first error on OpenSSL's stack, which is emptied. */
 void envoi_tls_explain(const struct envoi_tls_link *link, struct envoi_error *err);
@@ -165,11 +166,12 @@ void envoi_tls_cache_finish(struct envoi_tls *tls);
 struct envoi_tls_link *envoi_tls_link_new(struct envoi_tls *tls, int fd, const char *host,
 	bool upgraded, struct envoi_error *err);
 void envoi_tls_link_free(struct envoi_tls_link *link);
-enum envoi_io envoi_tls_link_handshake(struct envoi_tls_link *link, struct envoi_error *err);
-enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t n, size_t *ret_n,
-	struct envoi_error *err);
-enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *bytes, size_t n,
+enum envoi_io envoi_tls_link_handshake(
+	struct envoi_tls_link *link, struct envoi_error *err);
+enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t n,
 	size_t *ret_n, struct envoi_error *err);
+enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *bytes,
+	size_t n, size_t *ret_n, struct envoi_error *err);
 void envoi_tls_link_shutdown(struct envoi_tls_link *link);
 
 #endif

@@ -111,8 +111,8 @@ static void collect_facts(struct envoi_tls_link *link)
 	facts->verified = !link->tls->server && !link->tls->insecure;
 	envoi_tls_format_name(X509_get_subject_name(certificate), facts->subject,
 		sizeof(facts->subject));
-	envoi_tls_format_name(X509_get_issuer_name(certificate), facts->issuer,
-		sizeof(facts->issuer));
+	envoi_tls_format_name(
+		X509_get_issuer_name(certificate), facts->issuer, sizeof(facts->issuer));
 	envoi_tls_format_time(X509_get0_notAfter(certificate), true, facts->not_after,
 		sizeof(facts->not_after));
 	if (envoi_tls_digest_key(certificate, digest) == 0) {
@@ -149,7 +149,8 @@ static enum failure judge(struct envoi_tls_link *link, int ret, short *wants)
 		return link->read_sys != 0 ? FAILURE_TRANSPORT : FAILURE_TRUNCATED;
 	default:
 		link->broken = true;
-		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+		if (ERR_GET_REASON(ERR_peek_error())
+			== SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 			return FAILURE_TRUNCATED;
 		}
 		return FAILURE_TLS;
@@ -169,7 +170,8 @@ static const char *other_side(const struct envoi_tls_link *link)
 	return link->peer.name[0] != '\0' ? link->peer.name : "the server";
 }
 
-enum envoi_io envoi_tls_link_handshake(struct envoi_tls_link *link, struct envoi_error *err)
+enum envoi_io envoi_tls_link_handshake(
+	struct envoi_tls_link *link, struct envoi_error *err)
 {
 	ERR_clear_error();
 	int ret = SSL_do_handshake(link->ssl);
@@ -197,7 +199,8 @@ enum envoi_io envoi_tls_link_handshake(struct envoi_tls_link *link, struct envoi
 		return ENVOI_IO_ERROR;
 	case FAILURE_TRANSPORT:
 		(void)envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, transport_error(link),
-			"connection lost during the TLS handshake with %s", other_side(link));
+			"connection lost during the TLS handshake with %s",
+			other_side(link));
 		return ENVOI_IO_ERROR;
 	default:
 		ERR_clear_error();
@@ -209,8 +212,8 @@ enum envoi_io envoi_tls_link_handshake(struct envoi_tls_link *link, struct envoi
 }
 
 /* Words and result for what went wrong after the handshake. */
-static enum envoi_io fail(struct envoi_tls_link *link, enum failure failure,
-	struct envoi_error *err)
+static enum envoi_io fail(
+	struct envoi_tls_link *link, enum failure failure, struct envoi_error *err)
 {
 	switch (failure) {
 	case FAILURE_AGAIN:
@@ -225,10 +228,11 @@ static enum envoi_io fail(struct envoi_tls_link *link, enum failure failure,
 		return ENVOI_IO_EOF;
 	case FAILURE_TRANSPORT:
 		if (transport_error(link) != 0) {
-			(void)envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, transport_error(link),
-				"connection lost");
+			(void)envoi_error_sys(err, ENVOI_STATUS_TEMPORARY,
+				transport_error(link), "connection lost");
 		} else {
-			(void)envoi_error_set(err, ENVOI_STATUS_TEMPORARY, "connection lost");
+			(void)envoi_error_set(
+				err, ENVOI_STATUS_TEMPORARY, "connection lost");
 		}
 		return ENVOI_IO_ERROR;
 	default:
@@ -237,8 +241,8 @@ static enum envoi_io fail(struct envoi_tls_link *link, enum failure failure,
 	}
 }
 
-enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t n, size_t *ret_n,
-	struct envoi_error *err)
+enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t n,
+	size_t *ret_n, struct envoi_error *err)
 {
 	if (link->read_closed) {
 		return ENVOI_IO_EOF;
@@ -255,8 +259,8 @@ enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t
 	return fail(link, judge(link, ret, &link->read_wants), err);
 }
 
-enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *bytes, size_t n,
-	size_t *ret_n, struct envoi_error *err)
+enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *bytes,
+	size_t n, size_t *ret_n, struct envoi_error *err)
 {
 	if (link->broken || link->write_sys != 0) {
 		return fail(link, FAILURE_TRANSPORT, err);

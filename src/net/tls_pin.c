@@ -46,7 +46,8 @@ static bool parse_hex(const char *text, unsigned char digest[32])
 	return *text == '\0';
 }
 
-int envoi_tls_pin_parse(const char *text, unsigned char ret_pin[32], struct envoi_error *err)
+int envoi_tls_pin_parse(
+	const char *text, unsigned char ret_pin[32], struct envoi_error *err)
 {
 	unsigned char digest[32];
 	if (!envoi_span_starts_nocase(envoi_span_of(text), "sha256:")) {
@@ -74,7 +75,9 @@ void envoi_tls_pin_format(const unsigned char digest[32], char out[72])
 int envoi_tls_digest_certificate(X509 *certificate, unsigned char ret_digest[32])
 {
 	unsigned int n = 0;
-	return X509_digest(certificate, EVP_sha256(), ret_digest, &n) == 1 && n == 32 ? 0 : -1;
+	return X509_digest(certificate, EVP_sha256(), ret_digest, &n) == 1 && n == 32
+		       ? 0
+		       : -1;
 }
 
 int envoi_tls_digest_key(X509 *certificate, unsigned char ret_digest[32])

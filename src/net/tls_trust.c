@@ -19,7 +19,7 @@
 static bool is_hash_name(const char *name)
 {
 	return strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] != '\0'
-		&& name[9 + strspn(name + 9, "0123456789")] == '\0';
+	       && name[9 + strspn(name + 9, "0123456789")] == '\0';
 }
 
 /* 1: has hashed entries; 0: has none; -1 with errno: cannot be read. */
@@ -42,14 +42,18 @@ static int use_directory(struct envoi_tls *tls, const char *path)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(tls->ctx);
 	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
-	return lookup != NULL && X509_LOOKUP_add_dir(lookup, path, X509_FILETYPE_PEM) == 1 ? 0 : -1;
+	return lookup != NULL && X509_LOOKUP_add_dir(lookup, path, X509_FILETYPE_PEM) == 1
+		       ? 0
+		       : -1;
 }
 
-static int load_directory(struct envoi_tls *tls, const char *path, struct envoi_error *err)
+static int load_directory(
+	struct envoi_tls *tls, const char *path, struct envoi_error *err)
 {
 	int found = has_hashes(path);
 	if (found < 0) {
-		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, errno, "CA directory '%s'", path);
+		return envoi_error_sys(
+			err, ENVOI_STATUS_CONFIG, errno, "CA directory '%s'", path);
 	}
 	if (found == 0) {
 		(void)envoi_error_set(err, ENVOI_STATUS_CONFIG,
@@ -110,7 +114,8 @@ static bool use_directories(struct envoi_tls *tls, const char *list)
 		if (rest != NULL) {
 			*rest++ = '\0';
 		}
-		if (*path != '\0' && has_hashes(path) > 0 && use_directory(tls, path) == 0) {
+		if (*path != '\0' && has_hashes(path) > 0
+			&& use_directory(tls, path) == 0) {
 			used = true;
 		}
 	}

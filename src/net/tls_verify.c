@@ -17,7 +17,8 @@
 static bool is_ip(const char *name)
 {
 	unsigned char address[sizeof(struct in6_addr)];
-	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+	return inet_pton(AF_INET, name, address) == 1
+	       || inet_pton(AF_INET6, name, address) == 1;
 }
 
 int envoi_tls_verify_begin(struct envoi_tls_link *link)
@@ -30,8 +31,9 @@ int envoi_tls_verify_begin(struct envoi_tls_link *link)
 	if (is_ip(name)) {
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : -1;
 	}
-	X509_VERIFY_PARAM_set_hostflags(param,
-		X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	X509_VERIFY_PARAM_set_hostflags(
+		param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+			       | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	if (X509_VERIFY_PARAM_set1_host(param, name, 0) != 1
 		|| SSL_set_tlsext_host_name(link->ssl, name) != 1) {
 		return -1;
@@ -48,14 +50,16 @@ static bool is_pinned(const struct envoi_tls *tls, X509 *certificate)
 		return false;
 	}
 	for (size_t i = 0; i < tls->pin_count; i++) {
-		if (memcmp(tls->pins[i], whole, 32) == 0 || memcmp(tls->pins[i], key, 32) == 0) {
+		if (memcmp(tls->pins[i], whole, 32) == 0
+			|| memcmp(tls->pins[i], key, 32) == 0) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void remember(struct envoi_tls_link *link, X509_STORE_CTX *store_ctx, X509 *certificate)
+static void remember(
+	struct envoi_tls_link *link, X509_STORE_CTX *store_ctx, X509 *certificate)
 {
 	link->verify_error = X509_STORE_CTX_get_error(store_ctx);
 	link->verify_depth = X509_STORE_CTX_get_error_depth(store_ctx);
@@ -92,17 +96,20 @@ static int verify_again(X509_STORE_CTX *first, struct envoi_tls_link *link)
 	int ok = 0;
 	if (again == NULL
 		|| X509_STORE_CTX_init(again, SSL_CTX_get_cert_store(link->tls->ctx),
-			   X509_STORE_CTX_get0_cert(first), X509_STORE_CTX_get0_untrusted(first))
-			!= 1
+			   X509_STORE_CTX_get0_cert(first),
+			   X509_STORE_CTX_get0_untrusted(first))
+			   != 1
 		|| X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(again),
 			   X509_STORE_CTX_get0_param(first))
-			!= 1) {
+			   != 1) {
 		X509_STORE_CTX_set_error(first, X509_V_ERR_OUT_OF_MEM);
 	} else {
 		ok = X509_verify_cert(again) == 1;
 		X509_STORE_CTX_set_error(first, X509_STORE_CTX_get_error(again));
-		X509_STORE_CTX_set_error_depth(first, X509_STORE_CTX_get_error_depth(again));
-		X509_STORE_CTX_set0_verified_chain(first, X509_STORE_CTX_get1_chain(again));
+		X509_STORE_CTX_set_error_depth(
+			first, X509_STORE_CTX_get_error_depth(again));
+		X509_STORE_CTX_set0_verified_chain(
+			first, X509_STORE_CTX_get1_chain(again));
 		if (!ok) {
 			remember(link, again, X509_STORE_CTX_get_current_cert(again));
 		}
@@ -128,7 +135,8 @@ static int verify_pins(X509_STORE_CTX *store_ctx, struct envoi_tls_link *link)
 static int verify(X509_STORE_CTX *store_ctx, void *arg)
 {
 	struct envoi_tls *tls = arg;
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	SSL *ssl = X509_STORE_CTX_get_ex_data(
+		store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct envoi_tls_link *link = SSL_get_app_data(ssl);
 	if (tls->insecure) {
 		X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
@@ -155,5 +163,6 @@ static int verify(X509_STORE_CTX *store_ctx, void *arg)
 void envoi_tls_verify_install(struct envoi_tls *tls)
 {
 	SSL_CTX_set_cert_verify_callback(tls->ctx, verify, tls);
-	SSL_CTX_set_verify(tls->ctx, tls->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_verify(
+		tls->ctx, tls->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 }

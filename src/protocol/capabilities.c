@@ -111,7 +111,8 @@ static void add_size(struct envoi_capabilities *capabilities, struct envoi_span 
 static void add_line(struct envoi_capabilities *capabilities, struct envoi_span line)
 {
 	struct envoi_span keyword = take_keyword(&line);
-	uint32_t bit = keyword.len > 0 ? envoi_extension_find(keyword.data, keyword.len) : 0;
+	uint32_t bit =
+		keyword.len > 0 ? envoi_extension_find(keyword.data, keyword.len) : 0;
 	capabilities->extensions |= bit;
 	struct envoi_span word;
 	if (bit == ENVOI_EXT_AUTH) {
@@ -127,7 +128,8 @@ static void add_line(struct envoi_capabilities *capabilities, struct envoi_span 
 	}
 }
 
-void envoi_capabilities_parse(struct envoi_capabilities *capabilities, struct envoi_span text)
+void envoi_capabilities_parse(
+	struct envoi_capabilities *capabilities, struct envoi_span text)
 {
 	*capabilities = (struct envoi_capabilities){0};
 	bool first = true;

@@ -16,6 +16,7 @@
 #include "base/span.h"
 
 /** Reads the text of the reply, lines joined by LF. Never fails. */
-void envoi_capabilities_parse(struct envoi_capabilities *capabilities, struct envoi_span text);
+void envoi_capabilities_parse(
+	struct envoi_capabilities *capabilities, struct envoi_span text);
 
 #endif

@@ -121,8 +121,8 @@ void envoi_receiver_received(struct envoi_receiver *receiver, size_t n, int64_t 
 	receiver->deadline = now + receiver->options.idle_us;
 }
 
-size_t envoi_receiver_receive(struct envoi_receiver *receiver, const void *bytes, size_t n,
-	int64_t now)
+size_t envoi_receiver_receive(
+	struct envoi_receiver *receiver, const void *bytes, size_t n, int64_t now)
 {
 	size_t room = 0;
 	char *to = envoi_receiver_room(receiver, &room);
@@ -145,7 +145,8 @@ void envoi_receiver_tick(struct envoi_receiver *receiver, int64_t now)
 		return;
 	}
 	if (receiver->state != RECEIVER_TLS) {
-		envoi_receiver_say(receiver, 421, "4.4.2", "nothing heard for too long, closing");
+		envoi_receiver_say(
+			receiver, 421, "4.4.2", "nothing heard for too long, closing");
 	}
 	envoi_receiver_close(receiver);
 }
@@ -173,7 +174,8 @@ void envoi_receiver_shutdown(struct envoi_receiver *receiver, const char *text)
 		return;
 	}
 	if (receiver->state != RECEIVER_TLS) {
-		envoi_receiver_say(receiver, 421, receiver->started ? "4.3.2" : NULL, text);
+		envoi_receiver_say(
+			receiver, 421, receiver->started ? "4.3.2" : NULL, text);
 	}
 	envoi_receiver_close(receiver);
 }
@@ -199,8 +201,8 @@ static bool step(struct envoi_receiver *receiver, enum envoi_receiver_event *ret
 	return false;
 }
 
-enum envoi_receiver_event envoi_receiver_next_event(struct envoi_receiver *receiver,
-	struct envoi_span *ret_text)
+enum envoi_receiver_event envoi_receiver_next_event(
+	struct envoi_receiver *receiver, struct envoi_span *ret_text)
 {
 	*ret_text = (struct envoi_span){"", 0};
 	for (;;) {
@@ -221,7 +223,7 @@ enum envoi_receiver_event envoi_receiver_next_event(struct envoi_receiver *recei
 				return event;
 			}
 		} else if (receiver->eof && receiver->state != RECEIVER_ANSWER
-			&& receiver->state != RECEIVER_CLOSED) {
+			   && receiver->state != RECEIVER_CLOSED) {
 			envoi_receiver_close(receiver);
 		} else {
 			return ENVOI_RECEIVER_NONE;
@@ -234,8 +236,8 @@ static int add_recipient(struct envoi_receiver *receiver)
 {
 	if (receiver->count == receiver->capacity) {
 		size_t capacity = receiver->capacity == 0 ? 8 : receiver->capacity * 2;
-		char **recipients =
-			realloc(receiver->recipients, capacity * sizeof(receiver->recipients[0]));
+		char **recipients = realloc(
+			receiver->recipients, capacity * sizeof(receiver->recipients[0]));
 		if (recipients == NULL) {
 			return -1;
 		}
@@ -271,14 +273,15 @@ static void answer_address(struct envoi_receiver *receiver, bool accepted)
 	receiver->state = RECEIVER_COMMAND;
 }
 
-void envoi_receiver_answer(struct envoi_receiver *receiver, int code, const char *enhanced,
-	const char *text)
+void envoi_receiver_answer(
+	struct envoi_receiver *receiver, int code, const char *enhanced, const char *text)
 {
 	bool accepted = code / 100 == 2;
 	if (receiver->state != RECEIVER_ANSWER) {
 		return;
 	}
-	if (receiver->asked == ENVOI_RECEIVER_RCPT && accepted && add_recipient(receiver) != 0) {
+	if (receiver->asked == ENVOI_RECEIVER_RCPT && accepted
+		&& add_recipient(receiver) != 0) {
 		envoi_receiver_say(receiver, 452, "4.3.1", "out of memory");
 	} else {
 		envoi_receiver_say(receiver, code, enhanced, text);

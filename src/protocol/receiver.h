@@ -100,8 +100,8 @@ char *envoi_receiver_room(struct envoi_receiver *receiver, size_t *ret_n);
 void envoi_receiver_received(struct envoi_receiver *receiver, size_t n, int64_t now);
 
 /** room, copy and received in one; returns how many octets were taken. */
-size_t envoi_receiver_receive(struct envoi_receiver *receiver, const void *bytes, size_t n,
-	int64_t now);
+size_t envoi_receiver_receive(
+	struct envoi_receiver *receiver, const void *bytes, size_t n, int64_t now);
 
 /** The client will send nothing more. Whole commands already received are
  * still obeyed. */
@@ -122,16 +122,16 @@ void envoi_receiver_shutdown(struct envoi_receiver *receiver, const char *text);
 
 /** The next event; *ret_text where it has one, valid until the next call. NONE
  * as well while an answer is owed. */
-enum envoi_receiver_event envoi_receiver_next_event(struct envoi_receiver *receiver,
-	struct envoi_span *ret_text);
+enum envoi_receiver_event envoi_receiver_next_event(
+	struct envoi_receiver *receiver, struct envoi_span *ret_text);
 
 /**
  * Answers the event that asked: code 2yz to 5yz, enhanced "X.Y.Z" or NULL,
  * text one line (octets that are not printable ASCII become "?"). 2yz to MAIL
  * or RCPT takes the address in. 421 ends the session.
  */
-void envoi_receiver_answer(struct envoi_receiver *receiver, int code, const char *enhanced,
-	const char *text);
+void envoi_receiver_answer(struct envoi_receiver *receiver, int code,
+	const char *enhanced, const char *text);
 
 /** Reply octets to send; valid until the next call. */
 struct envoi_span envoi_receiver_output(const struct envoi_receiver *receiver);

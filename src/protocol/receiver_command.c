@@ -15,7 +15,8 @@
 
 struct command {
 	const char *verb;
-	enum envoi_receiver_event (*run)(struct envoi_receiver *receiver, struct envoi_span args);
+	enum envoi_receiver_event (*run)(
+		struct envoi_receiver *receiver, struct envoi_span args);
 };
 
 /* May be said in EHLO as far as bytes go; nobody is refused for a name that
@@ -42,7 +43,8 @@ static void greet(struct envoi_receiver *receiver, struct envoi_span args,
 	envoi_receiver_say_extensions(receiver);
 }
 
-static enum envoi_receiver_event do_ehlo(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_ehlo(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	if (receiver->options.lmtp) {
 		envoi_receiver_complain(receiver, 500, NULL, "this is LMTP: LHLO");
@@ -52,7 +54,8 @@ static enum envoi_receiver_event do_ehlo(struct envoi_receiver *receiver, struct
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_helo(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_helo(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	if (receiver->options.lmtp) {
 		envoi_receiver_complain(receiver, 500, NULL, "this is LMTP: LHLO");
@@ -62,23 +65,26 @@ static enum envoi_receiver_event do_helo(struct envoi_receiver *receiver, struct
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_lhlo(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_lhlo(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	if (!receiver->options.lmtp) {
-		envoi_receiver_complain(receiver, 500, NULL, "this is SMTP: EHLO or HELO");
+		envoi_receiver_complain(
+			receiver, 500, NULL, "this is SMTP: EHLO or HELO");
 	} else {
 		greet(receiver, args, RECEIVER_HELLO_EXTENDED);
 	}
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_starttls(struct envoi_receiver *receiver,
-	struct envoi_span args)
+static enum envoi_receiver_event do_starttls(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	if (receiver->tls) {
 		envoi_receiver_say(receiver, 503, "5.5.1", "TLS is on already");
 	} else if (!envoi_receiver_offers(receiver, ENVOI_EXT_STARTTLS)) {
-		envoi_receiver_complain(receiver, 502, "5.5.1", "STARTTLS is not offered");
+		envoi_receiver_complain(
+			receiver, 502, "5.5.1", "STARTTLS is not offered");
 	} else if (args.len > 0) {
 		envoi_receiver_complain(receiver, 501, "5.5.4", "syntax: STARTTLS");
 	} else if (receiver->sender != NULL) {
@@ -97,7 +103,8 @@ static enum envoi_receiver_event do_starttls(struct envoi_receiver *receiver,
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_rset(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_rset(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	if (args.len > 0) {
 		envoi_receiver_complain(receiver, 501, "5.5.4", "syntax: RSET");
@@ -108,14 +115,16 @@ static enum envoi_receiver_event do_rset(struct envoi_receiver *receiver, struct
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_noop(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_noop(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	(void)args;
 	envoi_receiver_say(receiver, 250, "2.0.0", "ok");
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_vrfy(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_vrfy(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	if (args.len == 0) {
 		envoi_receiver_complain(receiver, 501, "5.5.4", "syntax: VRFY address");
@@ -125,14 +134,16 @@ static enum envoi_receiver_event do_vrfy(struct envoi_receiver *receiver, struct
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_help(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_help(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	(void)args;
 	envoi_receiver_say_help(receiver);
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_quit(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_quit(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	if (args.len > 0) {
 		envoi_receiver_complain(receiver, 501, "5.5.4", "syntax: QUIT");
@@ -143,8 +154,8 @@ static enum envoi_receiver_event do_quit(struct envoi_receiver *receiver, struct
 	return ENVOI_RECEIVER_NONE;
 }
 
-static enum envoi_receiver_event do_missing(struct envoi_receiver *receiver,
-	struct envoi_span args)
+static enum envoi_receiver_event do_missing(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	(void)args;
 	envoi_receiver_complain(receiver, 502, "5.5.1", "command is not implemented");
@@ -153,7 +164,8 @@ static enum envoi_receiver_event do_missing(struct envoi_receiver *receiver,
 
 /* A web page can make a browser post to any port, with commands in the body
  * of its request: the first line is enough to know. */
-static enum envoi_receiver_event do_http(struct envoi_receiver *receiver, struct envoi_span args)
+static enum envoi_receiver_event do_http(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	(void)args;
 	envoi_receiver_say(receiver, 421, "4.7.0", "this is no web server, closing");
@@ -187,7 +199,8 @@ static const struct command commands[] = {
 	{"CONNECT", do_http},
 };
 
-static enum envoi_receiver_event run(struct envoi_receiver *receiver, struct envoi_span line)
+static enum envoi_receiver_event run(
+	struct envoi_receiver *receiver, struct envoi_span line)
 {
 	struct envoi_span verb = {line.data, 0};
 	while (verb.len < line.len && line.data[verb.len] != ' ') {
@@ -216,7 +229,8 @@ static bool is_text(struct envoi_span line)
 }
 
 /* A refused BDAT line leaves nobody knowing where the next command begins. */
-static void refuse_line(struct envoi_receiver *receiver, struct envoi_span line, const char *text)
+static void refuse_line(
+	struct envoi_receiver *receiver, struct envoi_span line, const char *text)
 {
 	envoi_receiver_complain(receiver, 500, "5.5.2", text);
 	if (envoi_span_starts_nocase(line, "BDAT")) {

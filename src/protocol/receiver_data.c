@@ -14,8 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct receiver_refusal no_mail = {
-	503, "5.5.1", "MAIL and RCPT first"};
+static const struct receiver_refusal no_mail = {503, "5.5.1", "MAIL and RCPT first"};
 static const struct receiver_refusal no_recipients = {
 	503, "5.5.1", "no valid recipients"};
 static const struct receiver_refusal not_offered = {
@@ -25,14 +24,15 @@ static const struct receiver_refusal failed_before = {
 static const struct receiver_refusal too_large = {
 	552, "5.3.4", "message is over the size limit"};
 
-static void say_refusal(struct envoi_receiver *receiver, const struct receiver_refusal *refusal)
+static void say_refusal(
+	struct envoi_receiver *receiver, const struct receiver_refusal *refusal)
 {
 	envoi_receiver_say(receiver, refusal->code, refusal->enhanced, refusal->text);
 }
 
 /* In LMTP the end of data has a reply for each recipient (RFC 2033 4.2). */
-static void say_refusal_at_end(struct envoi_receiver *receiver,
-	const struct receiver_refusal *refusal)
+static void say_refusal_at_end(
+	struct envoi_receiver *receiver, const struct receiver_refusal *refusal)
 {
 	size_t n = receiver->options.lmtp && receiver->count > 0 ? receiver->count : 1;
 	for (size_t i = 0; i < n; i++) {
@@ -65,8 +65,8 @@ static bool fits(const struct envoi_receiver *receiver, uint64_t more)
 	return max == 0 || more <= max - receiver->octets;
 }
 
-enum envoi_receiver_event envoi_receiver_do_data(struct envoi_receiver *receiver,
-	struct envoi_span args)
+enum envoi_receiver_event envoi_receiver_do_data(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	if (args.len > 0) {
 		envoi_receiver_complain(receiver, 501, "5.5.4", "syntax: DATA");
@@ -96,8 +96,8 @@ enum envoi_receiver_event envoi_receiver_do_data(struct envoi_receiver *receiver
  * BDAT SP chunk-size [ SP "LAST" ] CRLF. Where the size cannot be read nobody
  * knows where the next command begins: the session ends.
  */
-enum envoi_receiver_event envoi_receiver_do_bdat(struct envoi_receiver *receiver,
-	struct envoi_span args)
+enum envoi_receiver_event envoi_receiver_do_bdat(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	uint64_t size = 0;
 	struct envoi_span number = envoi_span_word(&args);
@@ -105,7 +105,8 @@ enum envoi_receiver_event envoi_receiver_do_bdat(struct envoi_receiver *receiver
 	if (envoi_span_number(number, INT64_MAX, &size) != 0 || args.len > 0
 		|| (last.len > 0 && !envoi_span_equal_nocase(last, "LAST"))) {
 		envoi_receiver_say(receiver, 501, "5.5.4",
-			"syntax: BDAT octets [LAST]; closing, no way to find the next command");
+			"syntax: BDAT octets [LAST]; closing, no way to find the next "
+			"command");
 		envoi_receiver_close(receiver);
 		return ENVOI_RECEIVER_NONE;
 	}
@@ -138,7 +139,8 @@ enum envoi_receiver_event envoi_receiver_do_bdat(struct envoi_receiver *receiver
 	return ENVOI_RECEIVER_MESSAGE_BEGIN;
 }
 
-static void end_chunk(struct envoi_receiver *receiver, enum envoi_receiver_event *ret_event)
+static void end_chunk(
+	struct envoi_receiver *receiver, enum envoi_receiver_event *ret_event)
 {
 	receiver->state = RECEIVER_COMMAND;
 	if (receiver->refusal == NULL && receiver->chunk_last) {
@@ -182,7 +184,8 @@ bool envoi_receiver_step_chunk(struct envoi_receiver *receiver,
 	return true;
 }
 
-static void end_data(struct envoi_receiver *receiver, enum envoi_receiver_event *ret_event)
+static void end_data(
+	struct envoi_receiver *receiver, enum envoi_receiver_event *ret_event)
 {
 	if (receiver->message == RECEIVER_MESSAGE_OPEN) {
 		ask_end(receiver, ret_event);

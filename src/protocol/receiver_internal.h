@@ -120,16 +120,16 @@ bool envoi_receiver_step_chunk(struct envoi_receiver *receiver,
 	enum envoi_receiver_event *ret_event, struct envoi_span *ret_text);
 
 /** DATA and BDAT as commands; the event is MESSAGE_BEGIN or NONE. */
-enum envoi_receiver_event envoi_receiver_do_data(struct envoi_receiver *receiver,
-	struct envoi_span args);
-enum envoi_receiver_event envoi_receiver_do_bdat(struct envoi_receiver *receiver,
-	struct envoi_span args);
+enum envoi_receiver_event envoi_receiver_do_data(
+	struct envoi_receiver *receiver, struct envoi_span args);
+enum envoi_receiver_event envoi_receiver_do_bdat(
+	struct envoi_receiver *receiver, struct envoi_span args);
 
 /** MAIL and RCPT; the event is that name or NONE. */
-enum envoi_receiver_event envoi_receiver_do_mail(struct envoi_receiver *receiver,
-	struct envoi_span args);
-enum envoi_receiver_event envoi_receiver_do_rcpt(struct envoi_receiver *receiver,
-	struct envoi_span args);
+enum envoi_receiver_event envoi_receiver_do_mail(
+	struct envoi_receiver *receiver, struct envoi_span args);
+enum envoi_receiver_event envoi_receiver_do_rcpt(
+	struct envoi_receiver *receiver, struct envoi_span args);
 
 /* receiver_reply.c */
 
@@ -138,8 +138,8 @@ void envoi_receiver_say(struct envoi_receiver *receiver, int code, const char *e
 	const char *text);
 
 /** A reply to a command that makes no sense; many of them end the session. */
-void envoi_receiver_complain(struct envoi_receiver *receiver, int code, const char *enhanced,
-	const char *text);
+void envoi_receiver_complain(struct envoi_receiver *receiver, int code,
+	const char *enhanced, const char *text);
 
 void envoi_receiver_say_greeting(struct envoi_receiver *receiver);
 

@@ -59,8 +59,8 @@ static enum path take_path(struct envoi_span *rest, struct envoi_span *ret_path)
 }
 
 /* Takes keyword (with its colon) and path; false: a refusal was said. */
-static bool take_argument(struct envoi_receiver *receiver, bool mail, struct envoi_span *args,
-	struct envoi_span *ret_path)
+static bool take_argument(struct envoi_receiver *receiver, bool mail,
+	struct envoi_span *args, struct envoi_span *ret_path)
 {
 	const char *keyword = mail ? "FROM:" : "TO:";
 	size_t n = mail ? 5 : 3;
@@ -74,13 +74,13 @@ static bool take_argument(struct envoi_receiver *receiver, bool mail, struct env
 	case PATH_OK:
 		return true;
 	case PATH_SYNTAX:
-		envoi_receiver_complain(receiver, 501, "5.5.4", mail
-			? "syntax: MAIL FROM:<address>, with no blank within"
-			: "syntax: RCPT TO:<address>, with no blank within");
+		envoi_receiver_complain(receiver, 501, "5.5.4",
+			mail ? "syntax: MAIL FROM:<address>, with no blank within"
+			     : "syntax: RCPT TO:<address>, with no blank within");
 		break;
 	case PATH_LONG:
-		envoi_receiver_complain(receiver, 501, mail ? "5.1.7" : "5.1.3",
-			"address is too long");
+		envoi_receiver_complain(
+			receiver, 501, mail ? "5.1.7" : "5.1.3", "address is too long");
 		break;
 	case PATH_8BIT:
 		envoi_receiver_say(receiver, 553, "5.6.7",
@@ -91,8 +91,8 @@ static bool take_argument(struct envoi_receiver *receiver, bool mail, struct env
 }
 
 /* One parameter of MAIL; *seen has the bits of those before. */
-static bool take_parameter(struct envoi_receiver *receiver, struct envoi_span word,
-	uint32_t *seen)
+static bool take_parameter(
+	struct envoi_receiver *receiver, struct envoi_span word, uint32_t *seen)
 {
 	uint64_t size = 0;
 	uint32_t bit = 0;
@@ -103,7 +103,7 @@ static bool take_parameter(struct envoi_receiver *receiver, struct envoi_span wo
 		struct envoi_span number = {word.data + 5, word.len - 5};
 		known = envoi_span_number(number, UINT64_MAX, &size) == 0;
 	} else if (envoi_span_starts_nocase(word, "BODY=")
-		&& envoi_receiver_offers(receiver, ENVOI_EXT_8BITMIME)) {
+		   && envoi_receiver_offers(receiver, ENVOI_EXT_8BITMIME)) {
 		bit = ENVOI_EXT_8BITMIME;
 		struct envoi_span body = {word.data + 5, word.len - 5};
 		known = envoi_span_equal_nocase(body, "7BIT")
@@ -112,9 +112,11 @@ static bool take_parameter(struct envoi_receiver *receiver, struct envoi_span wo
 	if (bit == 0) {
 		envoi_receiver_say(receiver, 555, "5.5.4", "parameter is not known here");
 	} else if (!known || (*seen & bit) != 0) {
-		envoi_receiver_complain(receiver, 501, "5.5.4", "parameter makes no sense");
+		envoi_receiver_complain(
+			receiver, 501, "5.5.4", "parameter makes no sense");
 	} else if (receiver->options.max_size > 0 && size > receiver->options.max_size) {
-		envoi_receiver_say(receiver, 552, "5.3.4", "message is over the size limit");
+		envoi_receiver_say(
+			receiver, 552, "5.3.4", "message is over the size limit");
 	} else {
 		*seen |= bit;
 		return true;
@@ -136,8 +138,8 @@ static enum envoi_receiver_event ask(struct envoi_receiver *receiver,
 	return event;
 }
 
-enum envoi_receiver_event envoi_receiver_do_mail(struct envoi_receiver *receiver,
-	struct envoi_span args)
+enum envoi_receiver_event envoi_receiver_do_mail(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	struct envoi_span path;
 	uint32_t seen = 0;
@@ -147,7 +149,8 @@ enum envoi_receiver_event envoi_receiver_do_mail(struct envoi_receiver *receiver
 		return ENVOI_RECEIVER_NONE;
 	}
 	if (receiver->sender != NULL) {
-		envoi_receiver_say(receiver, 503, "5.5.1", "a sender is given already: RSET");
+		envoi_receiver_say(
+			receiver, 503, "5.5.1", "a sender is given already: RSET");
 		return ENVOI_RECEIVER_NONE;
 	}
 	if (!take_argument(receiver, true, &args, &path)) {
@@ -162,8 +165,8 @@ enum envoi_receiver_event envoi_receiver_do_mail(struct envoi_receiver *receiver
 	return ask(receiver, ENVOI_RECEIVER_MAIL, path);
 }
 
-enum envoi_receiver_event envoi_receiver_do_rcpt(struct envoi_receiver *receiver,
-	struct envoi_span args)
+enum envoi_receiver_event envoi_receiver_do_rcpt(
+	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	struct envoi_span path;
 	if (receiver->sender == NULL) {
@@ -178,7 +181,8 @@ enum envoi_receiver_event envoi_receiver_do_rcpt(struct envoi_receiver *receiver
 		return ENVOI_RECEIVER_NONE;
 	}
 	if (path.len == 0) {
-		envoi_receiver_complain(receiver, 501, "5.1.3", "a recipient cannot be empty");
+		envoi_receiver_complain(
+			receiver, 501, "5.1.3", "a recipient cannot be empty");
 		return ENVOI_RECEIVER_NONE;
 	}
 	if (envoi_span_word(&args).len > 0) {

@@ -24,8 +24,8 @@ static int add_text(struct envoi_buffer *out, const char *text)
 	return envoi_buffer_append(out, "\r\n", 2);
 }
 
-static int add_line(struct envoi_receiver *receiver, int code, char mark, const char *enhanced,
-	const char *text)
+static int add_line(struct envoi_receiver *receiver, int code, char mark,
+	const char *enhanced, const char *text)
 {
 	int failed = envoi_buffer_printf(&receiver->out, "%03d%c", code, mark);
 	if (failed == 0 && enhanced != NULL
@@ -43,17 +43,18 @@ static void settle(struct envoi_receiver *receiver, int failed)
 	}
 }
 
-void envoi_receiver_say(struct envoi_receiver *receiver, int code, const char *enhanced,
-	const char *text)
+void envoi_receiver_say(
+	struct envoi_receiver *receiver, int code, const char *enhanced, const char *text)
 {
 	settle(receiver, add_line(receiver, code, ' ', enhanced, text));
 }
 
-void envoi_receiver_complain(struct envoi_receiver *receiver, int code, const char *enhanced,
-	const char *text)
+void envoi_receiver_complain(
+	struct envoi_receiver *receiver, int code, const char *enhanced, const char *text)
 {
 	if (++receiver->errors > ENVOI_LIMIT_BAD_COMMANDS) {
-		envoi_receiver_say(receiver, 421, "4.7.0", "too many bad commands, closing");
+		envoi_receiver_say(
+			receiver, 421, "4.7.0", "too many bad commands, closing");
 		envoi_receiver_close(receiver);
 		return;
 	}
@@ -61,7 +62,8 @@ void envoi_receiver_complain(struct envoi_receiver *receiver, int code, const ch
 }
 
 /* "hostname text": the host's name comes first (RFC 5321 4.2). */
-static int add_named(struct envoi_receiver *receiver, int code, char mark, const char *text)
+static int add_named(
+	struct envoi_receiver *receiver, int code, char mark, const char *text)
 {
 	int failed = envoi_buffer_printf(&receiver->out, "%03d%c%s%s", code, mark,
 		receiver->hostname, text[0] == '\0' ? "" : " ");
@@ -71,7 +73,7 @@ static int add_named(struct envoi_receiver *receiver, int code, char mark, const
 void envoi_receiver_say_greeting(struct envoi_receiver *receiver)
 {
 	settle(receiver, add_named(receiver, 220, ' ',
-		receiver->options.lmtp ? "LMTP envoi" : "ESMTP envoi"));
+				 receiver->options.lmtp ? "LMTP envoi" : "ESMTP envoi"));
 }
 
 void envoi_receiver_say_extensions(struct envoi_receiver *receiver)
@@ -95,11 +97,12 @@ void envoi_receiver_say_extensions(struct envoi_receiver *receiver)
 		}
 		char mark = --left == 0 ? ' ' : '-';
 		if (bits[i] == ENVOI_EXT_SIZE && receiver->options.max_size > 0) {
-			failed = envoi_buffer_printf(&receiver->out, "250%cSIZE %" PRIu64 "\r\n",
-				mark, receiver->options.max_size);
+			failed = envoi_buffer_printf(&receiver->out,
+				"250%cSIZE %" PRIu64 "\r\n", mark,
+				receiver->options.max_size);
 		} else {
-			failed = add_line(receiver, 250, mark, NULL,
-				envoi_extension_name(bits[i]));
+			failed = add_line(
+				receiver, 250, mark, NULL, envoi_extension_name(bits[i]));
 		}
 	}
 	settle(receiver, failed);
@@ -107,8 +110,10 @@ void envoi_receiver_say_extensions(struct envoi_receiver *receiver)
 
 void envoi_receiver_say_help(struct envoi_receiver *receiver)
 {
-	const char *commands = receiver->options.lmtp
-		? "LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS"
-		: "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS";
+	const char *commands =
+		receiver->options.lmtp
+			? "LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS"
+			: "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT "
+			  "STARTTLS";
 	envoi_receiver_say(receiver, 214, "2.0.0", commands);
 }

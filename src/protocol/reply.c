@@ -34,18 +34,20 @@ static bool is_digit(char c)
 /* The three digits, or -1 where they are none or out of range. */
 static int line_code(struct envoi_span line)
 {
-	if (line.len < 3 || line.data[0] < '2' || line.data[0] > '5' || !is_digit(line.data[1])
-		|| !is_digit(line.data[2])) {
+	if (line.len < 3 || line.data[0] < '2' || line.data[0] > '5'
+		|| !is_digit(line.data[1]) || !is_digit(line.data[2])) {
 		return -1;
 	}
-	return (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10 + (line.data[2] - '0');
+	return (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10
+	       + (line.data[2] - '0');
 }
 
 /* What a stranger's first line tells about the service there. */
 static const char *guess_service(struct envoi_span line)
 {
 	if (line.len > 0 && (line.data[0] == 0x15 || line.data[0] == 0x16)) {
-		return "the server speaks TLS from the start here: use submissions:// or --tls implicit";
+		return "the server speaks TLS from the start here: use submissions:// or "
+		       "--tls implicit";
 	}
 	if (envoi_span_starts_nocase(line, "SSH-")) {
 		return "an SSH server answers on this port";
@@ -80,8 +82,8 @@ static enum envoi_reply_progress bad_line(struct envoi_span line, struct envoi_e
 }
 
 /* Takes one line without its end into the reply. DONE: it was the last. */
-static enum envoi_reply_progress add_line(struct envoi_reply_parser *parser, struct envoi_span line,
-	struct envoi_error *err)
+static enum envoi_reply_progress add_line(struct envoi_reply_parser *parser,
+	struct envoi_span line, struct envoi_error *err)
 {
 	int code = line_code(line);
 	if (code < 0 || (line.len > 3 && line.data[3] != ' ' && line.data[3] != '-')) {
@@ -96,7 +98,8 @@ static enum envoi_reply_progress add_line(struct envoi_reply_parser *parser, str
 	if (parser->lines >= ENVOI_LIMIT_REPLY_LINES
 		|| (parser->lines > 0 && envoi_buffer_append(&parser->text, "\n", 1) != 0)
 		|| (line.len > 4
-			&& envoi_buffer_append(&parser->text, line.data + 4, line.len - 4) != 0)) {
+			&& envoi_buffer_append(&parser->text, line.data + 4, line.len - 4)
+				   != 0)) {
 		(void)envoi_error_set(err, ENVOI_STATUS_PROTOCOL,
 			"reply %d is too long: more than %zu lines", code, parser->lines);
 		return ENVOI_REPLY_BAD;
@@ -105,8 +108,8 @@ static enum envoi_reply_progress add_line(struct envoi_reply_parser *parser, str
 	return line.len > 3 && line.data[3] == '-' ? ENVOI_REPLY_MORE : ENVOI_REPLY_DONE;
 }
 
-static enum envoi_reply_progress end_line(struct envoi_reply_parser *parser,
-	struct envoi_error *err)
+static enum envoi_reply_progress end_line(
+	struct envoi_reply_parser *parser, struct envoi_error *err)
 {
 	struct envoi_span line = envoi_buffer_span(&parser->line);
 	line.len--;
@@ -135,7 +138,8 @@ enum envoi_reply_progress envoi_reply_feed(struct envoi_reply_parser *parser,
 		*ret_used += n;
 		if (envoi_buffer_append(&parser->line, from, n) != 0) {
 			(void)envoi_error_set(err, ENVOI_STATUS_PROTOCOL,
-				"reply line of more than %d octets", ENVOI_LIMIT_REPLY_LINE);
+				"reply line of more than %d octets",
+				ENVOI_LIMIT_REPLY_LINE);
 			return ENVOI_REPLY_BAD;
 		}
 		if (lf == NULL) {
@@ -145,7 +149,8 @@ enum envoi_reply_progress envoi_reply_feed(struct envoi_reply_parser *parser,
 		if (progress == ENVOI_REPLY_DONE) {
 			const char *text = envoi_buffer_string(&parser->text);
 			if (text == NULL) {
-				(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+				(void)envoi_error_set(
+					err, ENVOI_STATUS_SYSTEM, "out of memory");
 				return ENVOI_REPLY_BAD;
 			}
 			*ret_reply = (struct envoi_reply){
@@ -171,7 +176,8 @@ enum envoi_reply_progress envoi_reply_feed(struct envoi_reply_parser *parser,
  * status = class "." subject "." detail, class one digit, the others one to
  * three (RFC 3463 2). The octets it takes with the blank behind, or 0.
  */
-static size_t enhanced_length(int code, struct envoi_span line, unsigned short ret_enhanced[3])
+static size_t enhanced_length(
+	int code, struct envoi_span line, unsigned short ret_enhanced[3])
 {
 	if (line.len < 5 || line.data[0] - '0' != code / 100 || line.data[1] != '.') {
 		return 0;
@@ -206,10 +212,11 @@ void envoi_reply_split_enhanced(struct envoi_reply *reply)
 	size_t from = 0, to = 0;
 	while (from < reply->length) {
 		const char *lf = memchr(reply->text + from, '\n', reply->length - from);
-		size_t n = lf != NULL ? (size_t)(lf - reply->text) - from : reply->length - from;
+		size_t n = lf != NULL ? (size_t)(lf - reply->text) - from
+				      : reply->length - from;
 		unsigned short enhanced[3];
-		size_t skip = enhanced_length(
-			reply->code, (struct envoi_span){reply->text + from, n}, enhanced);
+		size_t skip = enhanced_length(reply->code,
+			(struct envoi_span){reply->text + from, n}, enhanced);
 		if (skip > 0 && reply->enhanced[0] == 0) {
 			memcpy(reply->enhanced, enhanced, sizeof(enhanced));
 		}

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 
-#define SECONDS(n) ((int64_t)(n) * 1000000)
+#define SECONDS(n) ((int64_t)(n)*1000000)
 
 /* RFC 5321 4.5.3.2; those it does not name: 5 minutes; QUIT short, because
  * nothing that matters can come any more. */
@@ -31,7 +31,7 @@ static const int64_t default_timeout[ENVOI_PHASE_COUNT] = {
 	[ENVOI_PHASE_QUIT] = SECONDS(10),
 };
 
-enum envoi_phase verb_phase(enum verb verb)
+enum envoi_phase envoi_session_verb_phase(enum verb verb)
 {
 	switch (verb) {
 	case VERB_GREETING:
@@ -59,8 +59,8 @@ enum envoi_phase verb_phase(enum verb verb)
 /* Where the session stands: the phase of the oldest reply it waits for. */
 static enum envoi_phase head_phase(const struct envoi_session *s)
 {
-	struct expected *head = expected_head(s);
-	return head != NULL ? verb_phase(head->verb) : ENVOI_PHASE_MAIL;
+	struct expected *head = envoi_session_expected_head(s);
+	return head != NULL ? envoi_session_verb_phase(head->verb) : ENVOI_PHASE_MAIL;
 }
 
 /* Keeps how long a phase took, the first time it ends. */
@@ -71,7 +71,7 @@ static void note_time(struct envoi_session *s, enum envoi_phase phase, int64_t n
 	}
 }
 
-void session_enter(struct envoi_session *s, enum session_state state, int64_t now)
+void envoi_session_enter(struct envoi_session *s, enum session_state state, int64_t now)
 {
 	switch (s->state) {
 	case STATE_GREETING:
@@ -97,11 +97,12 @@ void session_enter(struct envoi_session *s, enum session_state state, int64_t no
 	s->active = now;
 }
 
-struct envoi_session *envoi_session_new(const struct envoi_session_options *options, int64_t now,
-	struct envoi_error *err)
+struct envoi_session *envoi_session_new(
+	const struct envoi_session_options *options, int64_t now, struct envoi_error *err)
 {
 	struct envoi_session *s = calloc(1, sizeof(*s));
-	if (s == NULL || (s->helo = envoi_span_dup(envoi_span_of(options->helo))) == NULL) {
+	if (s == NULL
+		|| (s->helo = envoi_span_dup(envoi_span_of(options->helo))) == NULL) {
 		free(s);
 		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 		return NULL;
@@ -120,7 +121,7 @@ struct envoi_session *envoi_session_new(const struct envoi_session_options *opti
 	envoi_reply_parser_init(&s->parser);
 	envoi_buffer_init(&s->control, 2 * ENVOI_LIMIT_CONTROL);
 	s->phase_start = s->active = now;
-	hello_begin(s, now);
+	envoi_session_hello_begin(s, now);
 	return s;
 }
 
@@ -144,13 +145,13 @@ void envoi_session_free(struct envoi_session *s)
 	envoi_reply_finish(&s->facts.greeting);
 	envoi_reply_finish(&s->facts.hello_reply);
 	envoi_reply_finish(&s->facts.error_reply);
-	out_finish(s);
+	envoi_session_out_finish(s);
 	free(s->helo);
 	free(s);
 }
 
-void session_fault(struct envoi_session *s, const struct envoi_error *err, enum envoi_phase phase,
-	const struct envoi_reply *reply)
+void envoi_session_fault(struct envoi_session *s, const struct envoi_error *err,
+	enum envoi_phase phase, const struct envoi_reply *reply)
 {
 	if (s->facts.error.status != ENVOI_STATUS_OK) {
 		return;
@@ -162,7 +163,7 @@ void session_fault(struct envoi_session *s, const struct envoi_error *err, enum 
 	}
 }
 
-void session_lost(struct envoi_session *s, enum envoi_close how, int64_t now)
+void envoi_session_lost(struct envoi_session *s, enum envoi_close how, int64_t now)
 {
 	if (s->state == STATE_CLOSED) {
 		return;
@@ -170,12 +171,12 @@ void session_lost(struct envoi_session *s, enum envoi_close how, int64_t now)
 	if (s->facts.close == ENVOI_CLOSE_OPEN) {
 		s->facts.close = how;
 	}
-	settle_all(s);
-	session_enter(s, STATE_CLOSED, now);
+	envoi_session_settle_all(s);
+	envoi_session_enter(s, STATE_CLOSED, now);
 	s->event_closed = true;
 }
 
-void session_broken(struct envoi_session *s, int64_t now, const char *format, ...)
+void envoi_session_broken(struct envoi_session *s, int64_t now, const char *format, ...)
 {
 	char text[300];
 	va_list args;
@@ -184,25 +185,25 @@ void session_broken(struct envoi_session *s, int64_t now, const char *format, ..
 	va_end(args);
 	struct envoi_error err;
 	(void)envoi_error_set(&err, ENVOI_STATUS_PROTOCOL, "%s", text);
-	session_fault(s, &err, head_phase(s), NULL);
-	session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+	envoi_session_fault(s, &err, head_phase(s), NULL);
+	envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 }
 
-void session_quit(struct envoi_session *s, int64_t now)
+void envoi_session_quit(struct envoi_session *s, int64_t now)
 {
 	if (s->state == STATE_QUIT || s->state == STATE_CLOSED) {
 		return;
 	}
-	if (!out_drop(s)) {
-		session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+	if (!envoi_session_out_drop(s)) {
+		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		return;
 	}
-	session_enter(s, STATE_QUIT, now);
-	(void)out_command(s, now, VERB_QUIT, NULL, 0, "QUIT");
+	envoi_session_enter(s, STATE_QUIT, now);
+	(void)envoi_session_out_command(s, now, VERB_QUIT, NULL, 0, "QUIT");
 }
 
-void session_over(struct envoi_session *s, enum envoi_phase phase, const struct envoi_reply *reply,
-	int64_t now)
+void envoi_session_over(struct envoi_session *s, enum envoi_phase phase,
+	const struct envoi_reply *reply, int64_t now)
 {
 	s->over = true;
 	s->closing = true;
@@ -211,50 +212,56 @@ void session_over(struct envoi_session *s, enum envoi_phase phase, const struct 
 		(void)envoi_reply_copy(&s->facts.close_reply, reply);
 	}
 	struct envoi_error err;
-	(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY, "the server ended the session");
-	session_fault(s, &err, phase, reply);
-	session_quit(s, now);
+	(void)envoi_error_set(
+		&err, ENVOI_STATUS_TEMPORARY, "the server ended the session");
+	envoi_session_fault(s, &err, phase, reply);
+	envoi_session_quit(s, now);
 }
 
 /* The reply to QUIT, whatever it is, ends the session in good order. */
-static void quit_reply(struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
+static void quit_reply(
+	struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
 {
 	if (s->stray && reply->code / 100 != 2) {
 		/* The answer to a dot that no recipient stood behind. */
 		s->stray = false;
 		return;
 	}
-	(void)expected_pop(s);
+	(void)envoi_session_expected_pop(s);
 	if (s->facts.close == ENVOI_CLOSE_OPEN) {
 		s->facts.close = ENVOI_CLOSE_REPLY;
 		(void)envoi_reply_copy(&s->facts.close_reply, reply);
 	}
-	session_lost(s, ENVOI_CLOSE_REPLY, now);
+	envoi_session_lost(s, ENVOI_CLOSE_REPLY, now);
 }
 
 /* A body may be refused before its end: a chunk once its first octet has left;
  * after DATA at once, for its end is expected from the 354 on, and the refusal
  * may come in the same read as that (smtp-sink -A 0). */
-static bool may_be_refused_early(const struct envoi_session *s, const struct expected *head)
+static bool may_be_refused_early(
+	const struct envoi_session *s, const struct expected *head)
 {
 	if (head->verb != VERB_END) {
 		return false;
 	}
-	return !head->work->chunked || (head->begin != OFFSET_NONE && head->begin < s->sent);
+	return !head->work->chunked
+	       || (head->begin != OFFSET_NONE && head->begin < s->sent);
 }
 
 /* A whole reply; finds out what it answers, by count. */
 static void handle_reply(struct envoi_session *s, struct envoi_reply *reply, int64_t now)
 {
-	struct expected *head = expected_head(s);
-	if (head == NULL || !expected_is_sent(s, head)) {
+	struct expected *head = envoi_session_expected_head(s);
+	if (head == NULL || !envoi_session_expected_is_sent(s, head)) {
 		envoi_reply_split_enhanced(reply);
 		if (reply->code == 421) {
-			session_over(s, head_phase(s), reply, now);
-		} else if (head != NULL && reply->code >= 400 && may_be_refused_early(s, head)) {
-			early_refusal(s, reply, now);
+			envoi_session_over(s, head_phase(s), reply, now);
+		} else if (head != NULL && reply->code >= 400
+			   && may_be_refused_early(s, head)) {
+			envoi_session_early_refusal(s, reply, now);
 		} else {
-			session_broken(s, now, "reply %d to nothing that was sent", reply->code);
+			envoi_session_broken(
+				s, now, "reply %d to nothing that was sent", reply->code);
 		}
 		return;
 	}
@@ -264,28 +271,30 @@ static void handle_reply(struct envoi_session *s, struct envoi_reply *reply, int
 	}
 	if (s->over && (reply->code == 221 || reply->code == 421)) {
 		/* The server is leaving: it answers none of what is before. */
-		session_lost(s, ENVOI_CLOSE_REPLY, now);
+		envoi_session_lost(s, ENVOI_CLOSE_REPLY, now);
 		return;
 	}
 	if (head->verb == VERB_QUIT) {
 		quit_reply(s, reply, now);
 		return;
 	}
-	struct expected e = expected_pop(s);
+	struct expected e = envoi_session_expected_pop(s);
 	if (e.verb >= VERB_RSET) {
-		transaction_reply(s, &e, reply, now);
+		envoi_session_transaction_reply(s, &e, reply, now);
 	} else {
-		hello_reply(s, e.verb, reply, now);
+		envoi_session_hello_reply(s, e.verb, reply, now);
 	}
 }
 
-void envoi_session_receive(struct envoi_session *s, const void *bytes, size_t n, int64_t now)
+void envoi_session_receive(
+	struct envoi_session *s, const void *bytes, size_t n, int64_t now)
 {
 	struct envoi_span rest = {bytes, n};
 	while (rest.len > 0 && s->state != STATE_CLOSED) {
 		if (s->state == STATE_HANDSHAKE) {
 			/* RFC 3207 6: what came in clear must not count inside TLS. */
-			session_broken(s, now, "%zu octets in clear behind the reply to STARTTLS",
+			envoi_session_broken(s, now,
+				"%zu octets in clear behind the reply to STARTTLS",
 				rest.len);
 			return;
 		}
@@ -298,8 +307,8 @@ void envoi_session_receive(struct envoi_session *s, const void *bytes, size_t n,
 		rest.len -= used;
 		s->facts.bare_lf = s->facts.bare_lf || s->parser.bare_lf;
 		if (progress == ENVOI_REPLY_BAD) {
-			session_fault(s, &err, head_phase(s), NULL);
-			session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+			envoi_session_fault(s, &err, head_phase(s), NULL);
+			envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		} else if (progress == ENVOI_REPLY_DONE) {
 			handle_reply(s, &reply, now);
 		}
@@ -310,14 +319,14 @@ void envoi_session_eof(struct envoi_session *s, bool reset, int64_t now)
 {
 	if (s->state != STATE_QUIT && s->state != STATE_CLOSED) {
 		struct envoi_error err;
-		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY, "connection %s by the server %s",
-			reset ? "reset" : "closed",
+		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY,
+			"connection %s by the server %s", reset ? "reset" : "closed",
 			s->state == STATE_GREETING ? "before its greeting"
 			: s->parser.line.len > 0   ? "inside a reply"
 						   : "before its reply");
-		session_fault(s, &err, head_phase(s), NULL);
+		envoi_session_fault(s, &err, head_phase(s), NULL);
 	}
-	session_lost(s, reset ? ENVOI_CLOSE_RESET : ENVOI_CLOSE_EOF, now);
+	envoi_session_lost(s, reset ? ENVOI_CLOSE_RESET : ENVOI_CLOSE_EOF, now);
 }
 
 static enum envoi_phase waiting_phase(const struct envoi_session *s)
@@ -331,8 +340,8 @@ static enum envoi_phase waiting_phase(const struct envoi_session *s)
 	if (s->sent < s->taken) {
 		return ENVOI_PHASE_BLOCK;
 	}
-	struct expected *head = expected_head(s);
-	return head != NULL ? verb_phase(head->verb) : ENVOI_PHASE_COUNT;
+	struct expected *head = envoi_session_expected_head(s);
+	return head != NULL ? envoi_session_verb_phase(head->verb) : ENVOI_PHASE_COUNT;
 }
 
 int64_t envoi_session_deadline(const struct envoi_session *s)
@@ -354,12 +363,15 @@ void envoi_session_tick(struct envoi_session *s, int64_t now)
 	enum envoi_phase phase = waiting_phase(s);
 	if (s->state != STATE_QUIT) {
 		struct envoi_error err;
-		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY, "timeout: %s for %g s (%s)",
-			phase == ENVOI_PHASE_BLOCK ? "the server took no data" : "no reply",
-			(double)s->options.timeout_us[phase] / 1e6, envoi_phase_name(phase));
-		session_fault(s, &err, phase, NULL);
+		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY,
+			"timeout: %s for %g s (%s)",
+			phase == ENVOI_PHASE_BLOCK ? "the server took no data"
+						   : "no reply",
+			(double)s->options.timeout_us[phase] / 1e6,
+			envoi_phase_name(phase));
+		envoi_session_fault(s, &err, phase, NULL);
 	}
-	session_lost(s, ENVOI_CLOSE_TIMEOUT, now);
+	envoi_session_lost(s, ENVOI_CLOSE_TIMEOUT, now);
 }
 
 void envoi_session_tls_established(struct envoi_session *s, int64_t now)
@@ -369,28 +381,28 @@ void envoi_session_tls_established(struct envoi_session *s, int64_t now)
 	}
 	s->facts.tls = true;
 	if (s->options.tls == ENVOI_TLS_IMPLICIT) {
-		session_enter(s, STATE_GREETING, now);
+		envoi_session_enter(s, STATE_GREETING, now);
 		return;
 	}
 	/* RFC 3207 4.2: everything learnt before is forgotten. */
 	s->facts.capabilities = (struct envoi_capabilities){0};
 	envoi_reply_finish(&s->facts.hello_reply);
-	session_enter(s, STATE_HELLO, now);
-	(void)out_command(s, now, VERB_EHLO, NULL, 0, "%s %s", s->options.lmtp ? "LHLO" : "EHLO",
-		s->helo);
+	envoi_session_enter(s, STATE_HELLO, now);
+	(void)envoi_session_out_command(s, now, VERB_EHLO, NULL, 0, "%s %s",
+		s->options.lmtp ? "LHLO" : "EHLO", s->helo);
 }
 
 void envoi_session_abort(struct envoi_session *s, const struct envoi_error *why,
 	enum envoi_phase phase, bool timeout, int64_t now)
 {
-	session_fault(s, why, phase, NULL);
-	session_lost(s, timeout ? ENVOI_CLOSE_TIMEOUT : ENVOI_CLOSE_NOT_SENT, now);
+	envoi_session_fault(s, why, phase, NULL);
+	envoi_session_lost(s, timeout ? ENVOI_CLOSE_TIMEOUT : ENVOI_CLOSE_NOT_SENT, now);
 }
 
 void envoi_session_close(struct envoi_session *s, int64_t now)
 {
 	s->closing = true;
-	send_commands(s, now);
+	envoi_session_send_commands(s, now);
 }
 
 void envoi_session_stop(struct envoi_session *s, int64_t now)
@@ -402,16 +414,16 @@ void envoi_session_stop(struct envoi_session *s, int64_t now)
 	s->closing = true;
 	struct envoi_error err;
 	(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY, "interrupted");
-	session_fault(s, &err, ENVOI_PHASE_TOTAL, NULL);
-	if (s->state < STATE_READY || !out_drop(s)) {
-		session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+	envoi_session_fault(s, &err, ENVOI_PHASE_TOTAL, NULL);
+	if (s->state < STATE_READY || !envoi_session_out_drop(s)) {
+		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		return;
 	}
-	send_commands(s, now);
+	envoi_session_send_commands(s, now);
 }
 
-enum envoi_event envoi_session_next_event(struct envoi_session *s,
-	struct envoi_transaction **ret_transaction)
+enum envoi_event envoi_session_next_event(
+	struct envoi_session *s, struct envoi_transaction **ret_transaction)
 {
 	if (s->event_tls) {
 		s->event_tls = false;

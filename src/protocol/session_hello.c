@@ -9,9 +9,9 @@
 #include "base/limits.h"
 #include "protocol/capabilities.h"
 
-void hello_begin(struct envoi_session *s, int64_t now)
+void envoi_session_hello_begin(struct envoi_session *s, int64_t now)
 {
-	(void)out_command(s, now, VERB_GREETING, NULL, 0, "%s", "");
+	(void)envoi_session_out_command(s, now, VERB_GREETING, NULL, 0, "%s", "");
 	if (s->options.tls == ENVOI_TLS_IMPLICIT) {
 		s->state = STATE_HANDSHAKE;
 		s->event_tls = true;
@@ -19,16 +19,17 @@ void hello_begin(struct envoi_session *s, int64_t now)
 }
 
 /* The session cannot begin: keeps why, says QUIT (RFC 5321 3.1, 4.1.1.10). */
-static void give_up(struct envoi_session *s, enum envoi_status status, enum envoi_phase phase,
-	const struct envoi_reply *reply, const char *words, const char *hint, int64_t now)
+static void give_up(struct envoi_session *s, enum envoi_status status,
+	enum envoi_phase phase, const struct envoi_reply *reply, const char *words,
+	const char *hint, int64_t now)
 {
 	struct envoi_error err;
 	(void)envoi_error_set(&err, status, "%s", words);
 	if (hint != NULL) {
 		envoi_error_hint(&err, "%s", hint);
 	}
-	session_fault(s, &err, phase, reply);
-	session_quit(s, now);
+	envoi_session_fault(s, &err, phase, reply);
+	envoi_session_quit(s, now);
 }
 
 static enum envoi_status refusal_status(const struct envoi_reply *reply)
@@ -43,16 +44,17 @@ static bool requires_tls(const struct envoi_session *s)
 
 static void say_hello(struct envoi_session *s, int64_t now)
 {
-	session_enter(s, STATE_HELLO, now);
-	(void)out_command(s, now, VERB_EHLO, NULL, 0, "%s %s", s->options.lmtp ? "LHLO" : "EHLO",
-		s->helo);
+	envoi_session_enter(s, STATE_HELLO, now);
+	(void)envoi_session_out_command(s, now, VERB_EHLO, NULL, 0, "%s %s",
+		s->options.lmtp ? "LHLO" : "EHLO", s->helo);
 }
 
-static void greeting_reply(struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
+static void greeting_reply(
+	struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
 {
 	(void)envoi_reply_copy(&s->facts.greeting, reply);
 	if (reply->code == 421) {
-		session_over(s, ENVOI_PHASE_GREETING, reply, now);
+		envoi_session_over(s, ENVOI_PHASE_GREETING, reply, now);
 	} else if (reply->code >= 400) {
 		give_up(s, refusal_status(reply), ENVOI_PHASE_GREETING, reply,
 			"the server refused the session", NULL, now);
@@ -60,10 +62,10 @@ static void greeting_reply(struct envoi_session *s, const struct envoi_reply *re
 		say_hello(s, now);
 	} else {
 		struct envoi_error err;
-		(void)envoi_error_set(&err, ENVOI_STATUS_PROTOCOL, "greeting %d instead of 220",
-			reply->code);
-		session_fault(s, &err, ENVOI_PHASE_GREETING, reply);
-		session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+		(void)envoi_error_set(&err, ENVOI_STATUS_PROTOCOL,
+			"greeting %d instead of 220", reply->code);
+		envoi_session_fault(s, &err, ENVOI_PHASE_GREETING, reply);
+		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 	}
 }
 
@@ -74,24 +76,26 @@ static void ready(struct envoi_session *s, int64_t now)
 	s->pipelining = (offered & ENVOI_EXT_PIPELINING) != 0;
 	s->chunking = (offered & ENVOI_EXT_CHUNKING) != 0;
 	s->facts.established = true;
-	session_enter(s, STATE_READY, now);
+	envoi_session_enter(s, STATE_READY, now);
 	s->event_ready = true;
 }
 
 static void start_or_skip_tls(struct envoi_session *s, int64_t now)
 {
 	bool wanted = s->options.tls == ENVOI_TLS_OPPORTUNISTIC
-		|| s->options.tls == ENVOI_TLS_STARTTLS;
+		      || s->options.tls == ENVOI_TLS_STARTTLS;
 	uint32_t offered = s->facts.capabilities.extensions & ~s->options.without;
 	if (!wanted || s->facts.tls) {
 		ready(s, now);
 	} else if ((offered & ENVOI_EXT_STARTTLS) != 0) {
-		session_enter(s, STATE_STARTTLS, now);
-		(void)out_command(s, now, VERB_STARTTLS, NULL, 0, "STARTTLS");
+		envoi_session_enter(s, STATE_STARTTLS, now);
+		(void)envoi_session_out_command(
+			s, now, VERB_STARTTLS, NULL, 0, "STARTTLS");
 	} else if (requires_tls(s)) {
 		give_up(s, ENVOI_STATUS_REFUSED, ENVOI_PHASE_TLS, NULL,
 			"TLS is required, and the server does not offer STARTTLS",
-			"if this port speaks TLS from the start, use submissions:// or --tls implicit",
+			"if this port speaks TLS from the start, use submissions:// or "
+			"--tls implicit",
 			now);
 	} else {
 		ready(s, now);
@@ -108,7 +112,8 @@ static void refused_hello(struct envoi_session *s, enum verb verb,
 		give_up(s, refusal_status(reply), ENVOI_PHASE_EHLO, reply,
 			"TLS is required, and the server refused EHLO", NULL, now);
 	} else if (verb == VERB_EHLO) {
-		(void)out_command(s, now, VERB_HELO, NULL, 0, "HELO %s", s->helo);
+		(void)envoi_session_out_command(
+			s, now, VERB_HELO, NULL, 0, "HELO %s", s->helo);
 	} else {
 		give_up(s, refusal_status(reply), ENVOI_PHASE_EHLO, reply,
 			"the server refused EHLO and HELO", NULL, now);
@@ -131,32 +136,33 @@ static void hello_accepted(struct envoi_session *s, enum verb verb,
 	start_or_skip_tls(s, now);
 }
 
-static void greet_reply(struct envoi_session *s, enum verb verb, const struct envoi_reply *reply,
-	int64_t now)
+static void greet_reply(struct envoi_session *s, enum verb verb,
+	const struct envoi_reply *reply, int64_t now)
 {
 	if (reply->code == 421 || reply->code == 221) {
-		session_over(s, ENVOI_PHASE_EHLO, reply, now);
+		envoi_session_over(s, ENVOI_PHASE_EHLO, reply, now);
 	} else if (reply->code >= 400) {
 		refused_hello(s, verb, reply, now);
 	} else if (reply->code >= 300) {
 		struct envoi_error err;
-		(void)envoi_error_set(&err, ENVOI_STATUS_PROTOCOL, "reply %d to %s", reply->code,
-			verb == VERB_HELO ? "HELO" : "EHLO");
-		session_fault(s, &err, ENVOI_PHASE_EHLO, reply);
-		session_quit(s, now);
+		(void)envoi_error_set(&err, ENVOI_STATUS_PROTOCOL, "reply %d to %s",
+			reply->code, verb == VERB_HELO ? "HELO" : "EHLO");
+		envoi_session_fault(s, &err, ENVOI_PHASE_EHLO, reply);
+		envoi_session_quit(s, now);
 	} else {
 		hello_accepted(s, verb, reply, now);
 	}
 }
 
 /* RFC 3207 4: 220 starts TLS, and nothing else does. */
-static void starttls_reply(struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
+static void starttls_reply(
+	struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
 {
 	if (reply->code == 220) {
-		session_enter(s, STATE_HANDSHAKE, now);
+		envoi_session_enter(s, STATE_HANDSHAKE, now);
 		s->event_tls = true;
 	} else if (reply->code == 421) {
-		session_over(s, ENVOI_PHASE_TLS, reply, now);
+		envoi_session_over(s, ENVOI_PHASE_TLS, reply, now);
 	} else if (requires_tls(s) || reply->code < 400) {
 		give_up(s, refusal_status(reply), ENVOI_PHASE_TLS, reply,
 			"the server refused STARTTLS", NULL, now);
@@ -165,7 +171,8 @@ static void starttls_reply(struct envoi_session *s, const struct envoi_reply *re
 	}
 }
 
-void hello_reply(struct envoi_session *s, enum verb verb, struct envoi_reply *reply, int64_t now)
+void envoi_session_hello_reply(
+	struct envoi_session *s, enum verb verb, struct envoi_reply *reply, int64_t now)
 {
 	switch (verb) {
 	case VERB_GREETING:

@@ -168,72 +168,79 @@ struct envoi_session {
 };
 
 /* session.c */
-void session_enter(struct envoi_session *s, enum session_state state, int64_t now);
+void envoi_session_enter(struct envoi_session *s, enum session_state state, int64_t now);
 /** Says QUIT when nothing forbids it, else closes. */
-void session_quit(struct envoi_session *s, int64_t now);
+void envoi_session_quit(struct envoi_session *s, int64_t now);
 /** Closes now: settles everything. */
-void session_lost(struct envoi_session *s, enum envoi_close how, int64_t now);
+void envoi_session_lost(struct envoi_session *s, enum envoi_close how, int64_t now);
 /** The server broke the protocol: closes without QUIT. */
-void session_broken(struct envoi_session *s, int64_t now, const char *format, ...)
+void envoi_session_broken(struct envoi_session *s, int64_t now, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /** Keeps the first error, its phase and reply. */
-void session_fault(struct envoi_session *s, const struct envoi_error *err, enum envoi_phase phase,
-	const struct envoi_reply *reply);
+void envoi_session_fault(struct envoi_session *s, const struct envoi_error *err,
+	enum envoi_phase phase, const struct envoi_reply *reply);
 /** A 421: the session is over, what was not sent is dropped. */
-void session_over(struct envoi_session *s, enum envoi_phase phase, const struct envoi_reply *reply,
-	int64_t now);
-enum envoi_phase verb_phase(enum verb verb);
+void envoi_session_over(struct envoi_session *s, enum envoi_phase phase,
+	const struct envoi_reply *reply, int64_t now);
+enum envoi_phase envoi_session_verb_phase(enum verb verb);
 
 /* session_out.c */
 /** Queues a command line that expects a reply. False: out of memory, or the
  * command was refused; the session is closed then. */
-bool out_command(struct envoi_session *s, int64_t now, enum verb verb, struct work *work,
-	size_t recipient, const char *format, ...) __attribute__((format(printf, 6, 7)));
+bool envoi_session_out_command(struct envoi_session *s, int64_t now, enum verb verb,
+	struct work *work, size_t recipient, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
 /** Queues the body (DATA: with its dot) and what is expected behind it. */
-bool out_data_body(struct envoi_session *s, struct work *work, int64_t now);
-bool out_bdat(struct envoi_session *s, struct work *work, int64_t now);
+bool envoi_session_out_data_body(struct envoi_session *s, struct work *work, int64_t now);
+bool envoi_session_out_bdat(struct envoi_session *s, struct work *work, int64_t now);
 /** Queues the dot of an empty message no one is to get. */
-bool out_lone_dot(struct envoi_session *s, struct work *work, int64_t now);
+bool envoi_session_out_lone_dot(struct envoi_session *s, struct work *work, int64_t now);
 /** Drops what was not taken. False: something is taken in part and cannot be
  * finished (a body). */
-bool out_drop(struct envoi_session *s);
-struct expected *expected_head(const struct envoi_session *s);
-struct expected expected_pop(struct envoi_session *s);
-bool expected_is_sent(const struct envoi_session *s, const struct expected *e);
-void out_finish(struct envoi_session *s);
+bool envoi_session_out_drop(struct envoi_session *s);
+struct expected *envoi_session_expected_head(const struct envoi_session *s);
+struct expected envoi_session_expected_pop(struct envoi_session *s);
+bool envoi_session_expected_is_sent(
+	const struct envoi_session *s, const struct expected *e);
+void envoi_session_out_finish(struct envoi_session *s);
 
 /* session_hello.c */
-void hello_begin(struct envoi_session *s, int64_t now);
-void hello_reply(struct envoi_session *s, enum verb verb, struct envoi_reply *reply, int64_t now);
+void envoi_session_hello_begin(struct envoi_session *s, int64_t now);
+void envoi_session_hello_reply(
+	struct envoi_session *s, enum verb verb, struct envoi_reply *reply, int64_t now);
 
 /* session_send.c */
 /** Writes commands as far as window and replies allow. */
-void send_commands(struct envoi_session *s, int64_t now);
+void envoi_session_send_commands(struct envoi_session *s, int64_t now);
 
 /* session_reply.c */
-void transaction_reply(struct envoi_session *s, const struct expected *e,
+void envoi_session_transaction_reply(struct envoi_session *s, const struct expected *e,
 	struct envoi_reply *reply, int64_t now);
 /** A refusal of the end of data before all of it was sent. */
-void early_refusal(struct envoi_session *s, struct envoi_reply *reply, int64_t now);
+void envoi_session_early_refusal(
+	struct envoi_session *s, struct envoi_reply *reply, int64_t now);
 
 /* session_settle.c */
-bool work_is_ended(const struct envoi_session *s, const struct work *work);
+bool envoi_session_work_is_ended(const struct envoi_session *s, const struct work *work);
 /** Gives one recipient its outcome by a reply (NULL: keeps the one it has). */
-void settle_reply(struct envoi_session *s, struct envoi_recipient *recipient,
-	enum envoi_phase phase, const struct envoi_reply *reply);
-/** All recipients still pending get the outcome of the reply. */
-void settle_pending(struct envoi_session *s, struct work *work, enum envoi_phase phase,
+void envoi_session_settle_reply(struct envoi_session *s,
+	struct envoi_recipient *recipient, enum envoi_phase phase,
 	const struct envoi_reply *reply);
+/** All recipients still pending get the outcome of the reply. */
+void envoi_session_settle_pending(struct envoi_session *s, struct work *work,
+	enum envoi_phase phase, const struct envoi_reply *reply);
 /** All recipients still pending: in words. */
-void settle_words(struct envoi_session *s, struct work *work, enum envoi_outcome outcome,
-	enum envoi_phase phase, enum envoi_status status, bool again, const char *words);
+void envoi_session_settle_words(struct envoi_session *s, struct work *work,
+	enum envoi_outcome outcome, enum envoi_phase phase, enum envoi_status status,
+	bool again, const char *words);
 /** Everything left when the connection is gone. */
-void settle_all(struct envoi_session *s);
+void envoi_session_settle_all(struct envoi_session *s);
 /** Finishes the work if it is written, answered and sent. */
-void work_check_finished(struct envoi_session *s, struct work *work);
+void envoi_session_work_check_finished(struct envoi_session *s, struct work *work);
 /** Puts it back before the one being sent, to begin with RSET and MAIL. */
-void work_redo(struct envoi_session *s, struct work *work);
+void envoi_session_work_redo(struct envoi_session *s, struct work *work);
 /** The reply that ended it, for the report. */
-void work_note_reply(struct work *work, enum envoi_phase phase, const struct envoi_reply *reply);
+void envoi_session_work_note_reply(
+	struct work *work, enum envoi_phase phase, const struct envoi_reply *reply);
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "protocol/command.h"
 
-void out_finish(struct envoi_session *s)
+void envoi_session_out_finish(struct envoi_session *s)
 {
 	envoi_buffer_finish(&s->control);
 	free(s->segments);
@@ -24,7 +24,8 @@ void out_finish(struct envoi_session *s)
 }
 
 /* A ring that is full is copied to twice its size, head first. */
-static void *grow_ring(void *ring, size_t size, size_t *head, size_t count, size_t *capacity)
+static void *grow_ring(
+	void *ring, size_t size, size_t *head, size_t count, size_t *capacity)
 {
 	size_t wanted = *capacity == 0 ? 16 : *capacity * 2;
 	char *grown = calloc(wanted, size);
@@ -44,8 +45,8 @@ static void *grow_ring(void *ring, size_t size, size_t *head, size_t count, size
 static struct segment *push_segment(struct envoi_session *s)
 {
 	if (s->segment_count == s->segment_capacity) {
-		void *grown = grow_ring(s->segments, sizeof(*s->segments), &s->segment_head,
-			s->segment_count, &s->segment_capacity);
+		void *grown = grow_ring(s->segments, sizeof(*s->segments),
+			&s->segment_head, s->segment_count, &s->segment_capacity);
 		if (grown == NULL) {
 			return NULL;
 		}
@@ -66,14 +67,14 @@ static struct expected *expected_at(const struct envoi_session *s, uint64_t numb
 	return &s->expected[(s->expected_head + i) % s->expected_capacity];
 }
 
-struct expected *expected_head(const struct envoi_session *s)
+struct expected *envoi_session_expected_head(const struct envoi_session *s)
 {
 	return expected_at(s, s->expected_base);
 }
 
-struct expected expected_pop(struct envoi_session *s)
+struct expected envoi_session_expected_pop(struct envoi_session *s)
 {
-	struct expected e = *expected_head(s);
+	struct expected e = *envoi_session_expected_head(s);
 	s->expected_head = (s->expected_head + 1) % s->expected_capacity;
 	s->expected_count--;
 	s->expected_base++;
@@ -83,18 +84,19 @@ struct expected expected_pop(struct envoi_session *s)
 	return e;
 }
 
-bool expected_is_sent(const struct envoi_session *s, const struct expected *e)
+bool envoi_session_expected_is_sent(
+	const struct envoi_session *s, const struct expected *e)
 {
 	return e->end != OFFSET_NONE && e->end <= s->sent;
 }
 
 /* Returns the number of the new one, or -1 in memory trouble. */
-static int64_t push_expected(struct envoi_session *s, enum verb verb, struct work *work,
-	size_t recipient)
+static int64_t push_expected(
+	struct envoi_session *s, enum verb verb, struct work *work, size_t recipient)
 {
 	if (s->expected_count == s->expected_capacity) {
-		void *grown = grow_ring(s->expected, sizeof(*s->expected), &s->expected_head,
-			s->expected_count, &s->expected_capacity);
+		void *grown = grow_ring(s->expected, sizeof(*s->expected),
+			&s->expected_head, s->expected_count, &s->expected_capacity);
 		if (grown == NULL) {
 			return -1;
 		}
@@ -118,13 +120,14 @@ static bool no_memory(struct envoi_session *s, int64_t now)
 {
 	struct envoi_error err;
 	(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
-	session_fault(s, &err, ENVOI_PHASE_MAIL, NULL);
-	session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+	envoi_session_fault(s, &err, ENVOI_PHASE_MAIL, NULL);
+	envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 	return false;
 }
 
 /* A control segment of the octets appended since "before". */
-static struct segment *push_control(struct envoi_session *s, struct work *work, size_t before)
+static struct segment *push_control(
+	struct envoi_session *s, struct work *work, size_t before)
 {
 	struct segment *segment = push_segment(s);
 	if (segment != NULL) {
@@ -134,8 +137,8 @@ static struct segment *push_control(struct envoi_session *s, struct work *work, 
 	return segment;
 }
 
-bool out_command(struct envoi_session *s, int64_t now, enum verb verb, struct work *work,
-	size_t recipient, const char *format, ...)
+bool envoi_session_out_command(struct envoi_session *s, int64_t now, enum verb verb,
+	struct work *work, size_t recipient, const char *format, ...)
 {
 	int64_t number = push_expected(s, verb, work, recipient);
 	if (number < 0) {
@@ -152,7 +155,8 @@ bool out_command(struct envoi_session *s, int64_t now, enum verb verb, struct wo
 	struct envoi_error err;
 	size_t before = s->control.len;
 	if (n < 0 || (size_t)n >= sizeof(line)) {
-		(void)envoi_error_set(&err, ENVOI_STATUS_USAGE, "command line of %d octets", n);
+		(void)envoi_error_set(
+			&err, ENVOI_STATUS_USAGE, "command line of %d octets", n);
 	} else if (envoi_command_add(&s->control, &err, "%s", line) == 0) {
 		/* RSET clears up before a transaction, it does not begin it. */
 		struct segment *segment =
@@ -164,8 +168,8 @@ bool out_command(struct envoi_session *s, int64_t now, enum verb verb, struct wo
 		segment->ends = true;
 		return true;
 	}
-	session_fault(s, &err, verb_phase(verb), NULL);
-	session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+	envoi_session_fault(s, &err, envoi_session_verb_phase(verb), NULL);
+	envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 	return false;
 }
 
@@ -175,7 +179,8 @@ static bool expect_end(struct envoi_session *s, struct work *work, uint64_t *ret
 {
 	bool any = false;
 	for (size_t i = 0; i < work->transaction->count; i++) {
-		const struct envoi_result *result = &work->transaction->recipients[i]->result;
+		const struct envoi_result *result =
+			&work->transaction->recipients[i]->result;
 		if (s->options.lmtp && result->outcome != ENVOI_OUTCOME_PENDING) {
 			continue;
 		}
@@ -195,8 +200,8 @@ static bool expect_end(struct envoi_session *s, struct work *work, uint64_t *ret
 	return true;
 }
 
-static bool push_body(struct envoi_session *s, struct work *work, bool stuff, uint64_t first,
-	uint64_t last, bool ends)
+static bool push_body(struct envoi_session *s, struct work *work, bool stuff,
+	uint64_t first, uint64_t last, bool ends)
 {
 	struct segment *body = push_segment(s);
 	if (body == NULL) {
@@ -214,7 +219,8 @@ static bool push_body(struct envoi_session *s, struct work *work, bool stuff, ui
 }
 
 /* The dot line as a segment; first > last: nothing is expected. */
-static bool push_dot(struct envoi_session *s, struct work *work, uint64_t first, uint64_t last)
+static bool push_dot(
+	struct envoi_session *s, struct work *work, uint64_t first, uint64_t last)
 {
 	size_t before = s->control.len;
 	if (envoi_buffer_puts(&s->control, ".\r\n") != 0) {
@@ -231,24 +237,26 @@ static bool push_dot(struct envoi_session *s, struct work *work, uint64_t first,
 	return true;
 }
 
-bool out_data_body(struct envoi_session *s, struct work *work, int64_t now)
+bool envoi_session_out_data_body(struct envoi_session *s, struct work *work, int64_t now)
 {
 	uint64_t first = 1, last = 0;
-	if (!expect_end(s, work, &first, &last) || !push_body(s, work, true, first, last, false)
+	if (!expect_end(s, work, &first, &last)
+		|| !push_body(s, work, true, first, last, false)
 		|| !push_dot(s, work, first, last)) {
 		return no_memory(s, now);
 	}
 	return true;
 }
 
-bool out_bdat(struct envoi_session *s, struct work *work, int64_t now)
+bool envoi_session_out_bdat(struct envoi_session *s, struct work *work, int64_t now)
 {
 	uint64_t first = 1, last = 0;
 	size_t before = s->control.len;
 	struct envoi_error err;
 	if (!expect_end(s, work, &first, &last)
 		|| envoi_command_add(&s->control, &err, "BDAT %ju LAST",
-			   (uintmax_t)work->transaction->size) != 0) {
+			   (uintmax_t)work->transaction->size)
+			   != 0) {
 		return no_memory(s, now);
 	}
 	struct segment *control = push_control(s, work, before);
@@ -264,7 +272,7 @@ bool out_bdat(struct envoi_session *s, struct work *work, int64_t now)
 	return true;
 }
 
-bool out_lone_dot(struct envoi_session *s, struct work *work, int64_t now)
+bool envoi_session_out_lone_dot(struct envoi_session *s, struct work *work, int64_t now)
 {
 	uint64_t first = 1, last = 0;
 	if (!s->options.lmtp) {
@@ -281,11 +289,11 @@ bool out_lone_dot(struct envoi_session *s, struct work *work, int64_t now)
 	return true;
 }
 
-bool envoi_session_next_segment(struct envoi_session *s, struct envoi_segment *ret_segment,
-	int64_t now)
+bool envoi_session_next_segment(
+	struct envoi_session *s, struct envoi_segment *ret_segment, int64_t now)
 {
 	if (s->segment_count == 0) {
-		send_commands(s, now);
+		envoi_session_send_commands(s, now);
 	}
 	if (s->state == STATE_CLOSED || s->segment_count == 0) {
 		return false;
@@ -349,7 +357,7 @@ void envoi_session_take(struct envoi_session *s, size_t n, bool last)
 	if (is_end) {
 		work->end_offset = s->taken;
 		work->body = false;
-		work_check_finished(s, work);
+		envoi_session_work_check_finished(s, work);
 	}
 }
 
@@ -368,7 +376,8 @@ bool envoi_session_is_flushed(const struct envoi_session *s)
 static void drop_expected(struct envoi_session *s)
 {
 	while (s->expected_count > 0) {
-		struct expected *e = expected_at(s, s->expected_base + s->expected_count - 1);
+		struct expected *e =
+			expected_at(s, s->expected_base + s->expected_count - 1);
 		if (e->begin != OFFSET_NONE) {
 			return;
 		}
@@ -379,7 +388,7 @@ static void drop_expected(struct envoi_session *s)
 	}
 }
 
-bool out_drop(struct envoi_session *s)
+bool envoi_session_out_drop(struct envoi_session *s)
 {
 	size_t keep = 0, octets = 0;
 	if (s->segment_count > 0) {

@@ -6,7 +6,8 @@
 
 #include "base/limits.h"
 
-static void mail_reply(struct envoi_session *s, struct work *work, const struct envoi_reply *reply)
+static void mail_reply(
+	struct envoi_session *s, struct work *work, const struct envoi_reply *reply)
 {
 	if (reply->code / 100 == 2) {
 		work->mail = MAIL_ACCEPTED;
@@ -17,8 +18,8 @@ static void mail_reply(struct envoi_session *s, struct work *work, const struct 
 		/* The server thinks a transaction is open: once more with RSET. */
 		work->redo = true;
 	}
-	work_note_reply(work, ENVOI_PHASE_MAIL, reply);
-	settle_pending(s, work, ENVOI_PHASE_MAIL, reply);
+	envoi_session_work_note_reply(work, ENVOI_PHASE_MAIL, reply);
+	envoi_session_settle_pending(s, work, ENVOI_PHASE_MAIL, reply);
 }
 
 static void rcpt_reply(struct envoi_session *s, struct work *work, size_t i,
@@ -35,9 +36,9 @@ static void rcpt_reply(struct envoi_session *s, struct work *work, size_t i,
 		return;
 	}
 	if (reply->code / 100 != 2 && work->transaction->reply.code == 0) {
-		work_note_reply(work, ENVOI_PHASE_RCPT, reply);
+		envoi_session_work_note_reply(work, ENVOI_PHASE_RCPT, reply);
 	}
-	settle_reply(s, recipient, ENVOI_PHASE_RCPT, reply);
+	envoi_session_settle_reply(s, recipient, ENVOI_PHASE_RCPT, reply);
 }
 
 /* DATA may be followed by the message, or by the dot alone. */
@@ -47,16 +48,16 @@ static void go_ahead(struct envoi_session *s, struct work *work, int64_t now)
 	if (s->stopped || (work->mail != MAIL_ACCEPTED && work->accepted > 0)) {
 		/* Interrupted; or an older transaction is open there, and would
 		 * get this message. Only closing without a dot is safe. */
-		session_broken(s, now, "DATA accepted though MAIL was refused");
+		envoi_session_broken(s, now, "DATA accepted though MAIL was refused");
 		return;
 	}
 	if (work->accepted > 0) {
-		if (!out_data_body(s, work, now)) {
+		if (!envoi_session_out_data_body(s, work, now)) {
 			return;
 		}
 	} else {
 		work->lone_dot = true;
-		if (!out_lone_dot(s, work, now)) {
+		if (!envoi_session_out_lone_dot(s, work, now)) {
 			return;
 		}
 		if (s->options.lmtp) {
@@ -70,17 +71,17 @@ static void go_ahead(struct envoi_session *s, struct work *work, int64_t now)
 	s->sending = next;
 }
 
-static void data_reply(struct envoi_session *s, struct work *work, const struct envoi_reply *reply,
-	int64_t now)
+static void data_reply(struct envoi_session *s, struct work *work,
+	const struct envoi_reply *reply, int64_t now)
 {
 	if (reply->code / 100 == 3) {
 		go_ahead(s, work, now);
 		return;
 	}
 	if (work->accepted > 0 && work->mail == MAIL_ACCEPTED) {
-		work_note_reply(work, ENVOI_PHASE_DATA, reply);
+		envoi_session_work_note_reply(work, ENVOI_PHASE_DATA, reply);
 	}
-	settle_pending(s, work, ENVOI_PHASE_DATA, reply);
+	envoi_session_settle_pending(s, work, ENVOI_PHASE_DATA, reply);
 	s->dirty = work->mail == MAIL_ACCEPTED;
 	work->step = STEP_DONE;
 	s->sending = work->next;
@@ -106,12 +107,13 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 	}
 	bool positive = reply->code / 100 == 2;
 	if (work->accepted > 0 || positive) {
-		work_note_reply(work, ENVOI_PHASE_DOT, reply);
+		envoi_session_work_note_reply(work, ENVOI_PHASE_DOT, reply);
 	}
 	if (s->options.lmtp) {
-		settle_reply(s, work->transaction->recipients[recipient], ENVOI_PHASE_DOT, reply);
+		envoi_session_settle_reply(s, work->transaction->recipients[recipient],
+			ENVOI_PHASE_DOT, reply);
 	} else {
-		settle_pending(s, work, ENVOI_PHASE_DOT, reply);
+		envoi_session_settle_pending(s, work, ENVOI_PHASE_DOT, reply);
 	}
 	if (!positive) {
 		return;
@@ -151,25 +153,26 @@ static void return_unbegun(struct envoi_session *s)
 	while (work != NULL) {
 		struct work *next = work->next;
 		if (!work->begun) {
-			settle_words(s, work, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL,
-				ENVOI_STATUS_TEMPORARY, true, "the server refused RSET");
+			envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNTRIED,
+				ENVOI_PHASE_MAIL, ENVOI_STATUS_TEMPORARY, true,
+				"the server refused RSET");
 			work->step = STEP_DONE;
-			work_check_finished(s, work);
+			envoi_session_work_check_finished(s, work);
 		}
 		work = next;
 	}
 }
 
-void transaction_reply(struct envoi_session *s, const struct expected *e,
+void envoi_session_transaction_reply(struct envoi_session *s, const struct expected *e,
 	struct envoi_reply *reply, int64_t now)
 {
 	struct work *work = e->work;
 	if (!fits(e->verb, reply->code)) {
 		struct envoi_error err;
-		(void)envoi_error_set(&err, ENVOI_STATUS_PROTOCOL, "reply %d to %s", reply->code,
-			verb_names[e->verb]);
-		session_fault(s, &err, verb_phase(e->verb), reply);
-		session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+		(void)envoi_error_set(&err, ENVOI_STATUS_PROTOCOL, "reply %d to %s",
+			reply->code, verb_names[e->verb]);
+		envoi_session_fault(s, &err, envoi_session_verb_phase(e->verb), reply);
+		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		return;
 	}
 	if (s->over && e->verb != VERB_END) {
@@ -198,18 +201,19 @@ void transaction_reply(struct envoi_session *s, const struct expected *e,
 		return;
 	}
 	if (reply->code == 421) {
-		session_over(s, verb_phase(e->verb), reply, now);
+		envoi_session_over(s, envoi_session_verb_phase(e->verb), reply, now);
 	} else if (e->verb == VERB_RSET && s->closing) {
 		return_unbegun(s);
 	} else {
-		work_check_finished(s, work);
+		envoi_session_work_check_finished(s, work);
 	}
-	send_commands(s, now);
+	envoi_session_send_commands(s, now);
 }
 
-void early_refusal(struct envoi_session *s, struct envoi_reply *reply, int64_t now)
+void envoi_session_early_refusal(
+	struct envoi_session *s, struct envoi_reply *reply, int64_t now)
 {
-	struct expected e = expected_pop(s);
+	struct expected e = envoi_session_expected_pop(s);
 	bool chunk = e.work->chunked && !s->options.lmtp;
 	end_reply(s, e.work, e.recipient, reply);
 	if (!chunk || e.work->transaction->size > ENVOI_LIMIT_DRAIN) {
@@ -218,7 +222,7 @@ void early_refusal(struct envoi_session *s, struct envoi_reply *reply, int64_t n
 		struct envoi_error err;
 		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY,
 			"the server refused the message before its end");
-		session_fault(s, &err, ENVOI_PHASE_DOT, reply);
-		session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
+		envoi_session_fault(s, &err, ENVOI_PHASE_DOT, reply);
+		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 	}
 }

@@ -22,7 +22,8 @@ bool envoi_session_can_submit(const struct envoi_session *s, uint64_t size)
 	/* With DATA only one can go behind the dot whose reply is due. */
 	size_t window = !s->pipelining ? 1 : s->chunking ? s->window : 2;
 	return s->work_count < window
-		&& (s->work_count == 0 || s->work_bytes + size <= ENVOI_LIMIT_WINDOW_BYTES);
+	       && (s->work_count == 0
+		       || s->work_bytes + size <= ENVOI_LIMIT_WINDOW_BYTES);
 }
 
 int envoi_session_submit(struct envoi_session *s, struct envoi_transaction *transaction,
@@ -58,8 +59,8 @@ static bool write_mail(struct envoi_session *s, struct work *work, int64_t now)
 	}
 	bool eight_bit = t->eight_bit && uses(s, ENVOI_EXT_8BITMIME);
 	work->step = STEP_RCPT;
-	return out_command(s, now, VERB_MAIL, work, 0, "MAIL FROM:<%s>%s%s", t->sender, size,
-		eight_bit ? " BODY=8BITMIME" : "");
+	return envoi_session_out_command(s, now, VERB_MAIL, work, 0, "MAIL FROM:<%s>%s%s",
+		t->sender, size, eight_bit ? " BODY=8BITMIME" : "");
 }
 
 /* All its commands are written: on with the next. */
@@ -67,7 +68,7 @@ static void written(struct envoi_session *s, struct work *work)
 {
 	work->step = STEP_DONE;
 	s->sending = work->next;
-	work_check_finished(s, work);
+	envoi_session_work_check_finished(s, work);
 }
 
 static bool write_data(struct envoi_session *s, struct work *work, int64_t now)
@@ -86,11 +87,11 @@ static bool write_data(struct envoi_session *s, struct work *work, int64_t now)
 	}
 	if (!s->chunking) {
 		work->step = STEP_GO;
-		return out_command(s, now, VERB_DATA, work, 0, "DATA");
+		return envoi_session_out_command(s, now, VERB_DATA, work, 0, "DATA");
 	}
 	/* Refused, it would leave a transaction open at the server. */
 	s->dirty = true;
-	if (!out_bdat(s, work, now)) {
+	if (!envoi_session_out_bdat(s, work, now)) {
 		return false;
 	}
 	written(s, work);
@@ -107,7 +108,8 @@ static bool write_next(struct envoi_session *s, struct work *work, int64_t now)
 			/* In the window of BDAT the fate of those before is open and
 			 * RSET goes along; else its reply is waited for. */
 			s->sync = s->expected_count == 0;
-			return out_command(s, now, VERB_RSET, work, 0, "RSET");
+			return envoi_session_out_command(
+				s, now, VERB_RSET, work, 0, "RSET");
 		}
 		return write_mail(s, work, now);
 	case STEP_RCPT:
@@ -115,7 +117,8 @@ static bool write_next(struct envoi_session *s, struct work *work, int64_t now)
 			written(s, work);
 			return true;
 		}
-		if (!out_command(s, now, VERB_RCPT, work, work->next_rcpt, "RCPT TO:<%s>",
+		if (!envoi_session_out_command(s, now, VERB_RCPT, work, work->next_rcpt,
+			    "RCPT TO:<%s>",
 			    work->transaction->recipients[work->next_rcpt]->address)) {
 			return false;
 		}
@@ -138,10 +141,10 @@ static bool may_write(struct envoi_session *s)
 	}
 	bool turn = s->pipelining ? !s->sync : s->expected_count == 0;
 	return s->state == STATE_READY && s->sending != NULL && !s->stopped && turn
-		&& s->expected_count < ENVOI_LIMIT_OUTSTANDING
-		&& s->control.len < ENVOI_LIMIT_CONTROL
-		/* Without PIPELINING the body is written before the next command. */
-		&& (s->pipelining || s->segment_count == 0);
+	       && s->expected_count < ENVOI_LIMIT_OUTSTANDING
+	       && s->control.len < ENVOI_LIMIT_CONTROL
+	       /* Without PIPELINING the body is written before the next command. */
+	       && (s->pipelining || s->segment_count == 0);
 }
 
 /* Time for QUIT: all is answered, and nothing more is to come. */
@@ -153,11 +156,11 @@ static bool is_done(const struct envoi_session *s)
 	return s->stopped || (s->closing && s->works == NULL);
 }
 
-void send_commands(struct envoi_session *s, int64_t now)
+void envoi_session_send_commands(struct envoi_session *s, int64_t now)
 {
 	while (may_write(s) && write_next(s, s->sending, now)) {
 	}
 	if (s->state == STATE_READY && is_done(s)) {
-		session_quit(s, now);
+		envoi_session_quit(s, now);
 	}
 }

@@ -23,7 +23,7 @@ void envoi_transaction_finish(struct envoi_transaction *transaction)
 	transaction->accepted = false;
 }
 
-bool work_is_ended(const struct envoi_session *s, const struct work *work)
+bool envoi_session_work_is_ended(const struct envoi_session *s, const struct work *work)
 {
 	return work->end_offset != OFFSET_NONE && work->end_offset <= s->sent;
 }
@@ -43,21 +43,23 @@ static void keep_reply(struct envoi_reply *to, const struct envoi_reply *from)
 	}
 }
 
-void work_note_reply(struct work *work, enum envoi_phase phase, const struct envoi_reply *reply)
+void envoi_session_work_note_reply(
+	struct work *work, enum envoi_phase phase, const struct envoi_reply *reply)
 {
 	keep_reply(&work->transaction->reply, reply);
 	work->transaction->phase = phase;
 }
 
 /* 530 asks for authentication (RFC 4954 6), or for TLS first (RFC 3207 4). */
-static enum envoi_status refusal_status(const struct envoi_session *s, enum envoi_phase phase,
-	int code)
+static enum envoi_status refusal_status(
+	const struct envoi_session *s, enum envoi_phase phase, int code)
 {
 	if (code / 100 == 4) {
 		return ENVOI_STATUS_TEMPORARY;
 	}
 	if (code == 530 && phase == ENVOI_PHASE_MAIL) {
-		bool tls_wanted = !s->facts.tls
+		bool tls_wanted =
+			!s->facts.tls
 			&& (s->facts.capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
 		return tls_wanted ? ENVOI_STATUS_REFUSED : ENVOI_STATUS_AUTH;
 	}
@@ -69,11 +71,12 @@ static enum envoi_status refusal_status(const struct envoi_session *s, enum envo
 static bool is_full(enum envoi_phase phase, const struct envoi_reply *reply)
 {
 	return phase == ENVOI_PHASE_RCPT && (reply->code == 452 || reply->code == 552)
-		&& (reply->enhanced[0] == 0 || reply->enhanced[1] > 2);
+	       && (reply->enhanced[0] == 0 || reply->enhanced[1] > 2);
 }
 
-void settle_reply(struct envoi_session *s, struct envoi_recipient *recipient,
-	enum envoi_phase phase, const struct envoi_reply *reply)
+void envoi_session_settle_reply(struct envoi_session *s,
+	struct envoi_recipient *recipient, enum envoi_phase phase,
+	const struct envoi_reply *reply)
 {
 	struct envoi_result *result = &recipient->result;
 	bool positive = reply->code / 100 == 2;
@@ -94,27 +97,28 @@ void settle_reply(struct envoi_session *s, struct envoi_recipient *recipient,
 	result->full = is_full(phase, reply);
 	bool later = reply->code / 100 == 4 || result->full;
 	result->outcome = later ? ENVOI_OUTCOME_DEFERRED : ENVOI_OUTCOME_REJECTED;
-	result->status = later ? ENVOI_STATUS_TEMPORARY
-			       : refusal_status(s, phase, reply->code);
+	result->status =
+		later ? ENVOI_STATUS_TEMPORARY : refusal_status(s, phase, reply->code);
 	result->again = reply->code == 421;
 	if (!result->again) {
 		s->facts.settled++;
 	}
 }
 
-void settle_pending(struct envoi_session *s, struct work *work, enum envoi_phase phase,
-	const struct envoi_reply *reply)
+void envoi_session_settle_pending(struct envoi_session *s, struct work *work,
+	enum envoi_phase phase, const struct envoi_reply *reply)
 {
 	for (size_t i = 0; i < work->transaction->count; i++) {
 		struct envoi_recipient *recipient = work->transaction->recipients[i];
 		if (recipient->result.outcome == ENVOI_OUTCOME_PENDING) {
-			settle_reply(s, recipient, phase, reply);
+			envoi_session_settle_reply(s, recipient, phase, reply);
 		}
 	}
 }
 
-void settle_words(struct envoi_session *s, struct work *work, enum envoi_outcome outcome,
-	enum envoi_phase phase, enum envoi_status status, bool again, const char *words)
+void envoi_session_settle_words(struct envoi_session *s, struct work *work,
+	enum envoi_outcome outcome, enum envoi_phase phase, enum envoi_status status,
+	bool again, const char *words)
 {
 	for (size_t i = 0; i < work->transaction->count; i++) {
 		struct envoi_result *result = &work->transaction->recipients[i]->result;
@@ -162,7 +166,7 @@ static void forget_results(struct envoi_transaction *transaction)
 	envoi_transaction_finish(transaction);
 }
 
-void work_redo(struct envoi_session *s, struct work *work)
+void envoi_session_work_redo(struct envoi_session *s, struct work *work)
 {
 	struct work **link = &s->works;
 	while (*link != work) {
@@ -172,7 +176,8 @@ void work_redo(struct envoi_session *s, struct work *work)
 	if (s->works_tail == &work->next) {
 		s->works_tail = link;
 	}
-	for (link = &s->works; *link != NULL && *link != s->sending; link = &(*link)->next) {
+	for (link = &s->works; *link != NULL && *link != s->sending;
+		link = &(*link)->next) {
 	}
 	work->next = *link;
 	*link = work;
@@ -190,18 +195,19 @@ void work_redo(struct envoi_session *s, struct work *work)
 	work->redone = true;
 }
 
-void work_check_finished(struct envoi_session *s, struct work *work)
+void envoi_session_work_check_finished(struct envoi_session *s, struct work *work)
 {
 	if (work->step != STEP_DONE || work->outstanding > 0 || work->body) {
 		return;
 	}
 	if (work->redo && s->state == STATE_READY && !s->stopped) {
-		work_redo(s, work);
+		envoi_session_work_redo(s, work);
 		return;
 	}
 	if (work->redo) {
-		settle_words(s, work, ENVOI_OUTCOME_DEFERRED, ENVOI_PHASE_DOT,
-			ENVOI_STATUS_TEMPORARY, true, "the session ended before a second try");
+		envoi_session_settle_words(s, work, ENVOI_OUTCOME_DEFERRED,
+			ENVOI_PHASE_DOT, ENVOI_STATUS_TEMPORARY, true,
+			"the session ended before a second try");
 	}
 	/* Accepted ones of a transaction that went no further: only
 	 * --all-or-nothing stops there. */
@@ -210,7 +216,8 @@ void work_check_finished(struct envoi_session *s, struct work *work)
 		status = envoi_status_worse(
 			status, work->transaction->recipients[i]->result.status);
 	}
-	settle_words(s, work, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_RCPT, status, false,
+	envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_RCPT,
+		status, false,
 		"another recipient was refused, and all or none was asked for");
 	finish(s, work);
 }
@@ -224,24 +231,29 @@ static void settle_lost(struct envoi_session *s, struct work *work)
 	}
 	enum envoi_phase phase = s->facts.error_phase;
 	char words[sizeof(s->facts.error.text) + 40];
-	const char *why = s->facts.error.text[0] != '\0' ? s->facts.error.text : "connection ended";
+	const char *why =
+		s->facts.error.text[0] != '\0' ? s->facts.error.text : "connection ended";
 	if (s->over) {
 		/* A 421 answers everything that is open: none of it was done. */
 		if (work->begun) {
-			settle_pending(s, work, work_is_ended(s, work) ? ENVOI_PHASE_DOT : phase,
+			envoi_session_settle_pending(s, work,
+				envoi_session_work_is_ended(s, work) ? ENVOI_PHASE_DOT
+								     : phase,
 				&s->facts.close_reply);
 		}
-	} else if (work_is_ended(s, work) && !work->lone_dot) {
+	} else if (envoi_session_work_is_ended(s, work) && !work->lone_dot) {
 		(void)snprintf(words, sizeof(words), "%s: may have been delivered", why);
-		settle_words(s, work, ENVOI_OUTCOME_UNKNOWN, ENVOI_PHASE_DOT, ENVOI_STATUS_PROTOCOL,
-			false, words);
+		envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNKNOWN,
+			ENVOI_PHASE_DOT, ENVOI_STATUS_PROTOCOL, false, words);
 	} else if (work->begun) {
-		settle_words(s, work, ENVOI_OUTCOME_DEFERRED, phase, status, true, why);
+		envoi_session_settle_words(
+			s, work, ENVOI_OUTCOME_DEFERRED, phase, status, true, why);
 	}
-	settle_words(s, work, ENVOI_OUTCOME_UNTRIED, phase, status, true, why);
+	envoi_session_settle_words(
+		s, work, ENVOI_OUTCOME_UNTRIED, phase, status, true, why);
 }
 
-void settle_all(struct envoi_session *s)
+void envoi_session_settle_all(struct envoi_session *s)
 {
 	while (s->works != NULL) {
 		struct work *work = s->works;

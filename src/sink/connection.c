@@ -19,15 +19,16 @@ static int start_handshake(struct envoi_connection *connection, int64_t now)
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	connection->phase = CONNECTION_HANDSHAKE;
 	connection->deadline = now + CONNECTION_CLOSE_US;
-	if (envoi_stream_accept_tls(connection->stream, connection->shared->tls, &err) != 0) {
+	if (envoi_stream_accept_tls(connection->stream, connection->shared->tls, &err)
+		!= 0) {
 		envoi_connection_note(connection, '!', err.text);
 		return -1;
 	}
 	return 0;
 }
 
-struct envoi_connection *envoi_connection_new(struct envoi_sink_shared *shared, int fd,
-	uint64_t number, int64_t now)
+struct envoi_connection *envoi_connection_new(
+	struct envoi_sink_shared *shared, int fd, uint64_t number, int64_t now)
 {
 	struct envoi_connection *connection = calloc(1, sizeof(*connection));
 	if (connection == NULL) {
@@ -65,7 +66,8 @@ void envoi_connection_free(struct envoi_connection *connection)
 
 bool envoi_connection_is_closing(const struct envoi_connection *connection)
 {
-	return connection->phase == CONNECTION_CLOSING || connection->phase == CONNECTION_LINGER;
+	return connection->phase == CONNECTION_CLOSING
+	       || connection->phase == CONNECTION_LINGER;
 }
 
 int envoi_connection_fd(const struct envoi_connection *connection)
@@ -82,13 +84,14 @@ short envoi_connection_events(const struct envoi_connection *connection)
 bool envoi_connection_is_ready(const struct envoi_connection *connection)
 {
 	return envoi_stream_has_pending(connection->stream)
-		&& envoi_receiver_output(connection->receiver).len == 0;
+	       && envoi_receiver_output(connection->receiver).len == 0;
 }
 
 int64_t envoi_connection_deadline(const struct envoi_connection *connection)
 {
-	return connection->phase == CONNECTION_TALK ? envoi_receiver_deadline(connection->receiver)
-					       : connection->deadline;
+	return connection->phase == CONNECTION_TALK
+		       ? envoi_receiver_deadline(connection->receiver)
+		       : connection->deadline;
 }
 
 /* Writes replies; OK: all of them. */
@@ -97,8 +100,8 @@ static enum envoi_io flush(struct envoi_connection *connection)
 	struct envoi_span out = envoi_receiver_output(connection->receiver);
 	while (out.len > 0) {
 		size_t n = 0;
-		enum envoi_io io =
-			envoi_stream_write(connection->stream, out.data, out.len, &n, NULL);
+		enum envoi_io io = envoi_stream_write(
+			connection->stream, out.data, out.len, &n, NULL);
 		if (io != ENVOI_IO_OK) {
 			return io;
 		}
@@ -158,8 +161,8 @@ static bool shake_hands(struct envoi_connection *connection, int64_t now)
 		return false;
 	}
 	const struct envoi_tls_facts *facts = envoi_stream_tls(connection->stream);
-	envoi_reports_printf(&connection->shared->reports, connection->number, '=', "TLS %s %s",
-		facts->version, facts->cipher);
+	envoi_reports_printf(&connection->shared->reports, connection->number, '=',
+		"TLS %s %s", facts->version, facts->cipher);
 	connection->phase = CONNECTION_TALK;
 	if (connection->start_tls) {
 		connection->start_tls = false;
@@ -176,11 +179,12 @@ static bool talk(struct envoi_connection *connection, int64_t now)
 	}
 	envoi_receiver_tick(connection->receiver, now);
 	enum envoi_io io = pull_and_flush(connection, now);
-	if (io == ENVOI_IO_OK && connection->phase == CONNECTION_TALK && !connection->start_tls
-		&& read_in(connection, now) != ENVOI_IO_AGAIN) {
+	if (io == ENVOI_IO_OK && connection->phase == CONNECTION_TALK
+		&& !connection->start_tls && read_in(connection, now) != ENVOI_IO_AGAIN) {
 		io = pull_and_flush(connection, now);
 	}
-	if (io == ENVOI_IO_OK && connection->start_tls && connection->phase == CONNECTION_TALK) {
+	if (io == ENVOI_IO_OK && connection->start_tls
+		&& connection->phase == CONNECTION_TALK) {
 		return start_handshake(connection, now) == 0;
 	}
 	return io == ENVOI_IO_OK || io == ENVOI_IO_AGAIN;
@@ -234,7 +238,8 @@ bool envoi_connection_step(struct envoi_connection *connection, int64_t now)
 	return alive;
 }
 
-void envoi_connection_shutdown(struct envoi_connection *connection, const char *text, int64_t now)
+void envoi_connection_shutdown(
+	struct envoi_connection *connection, const char *text, int64_t now)
 {
 	if (connection->phase == CONNECTION_HANDSHAKE) {
 		connection->phase = CONNECTION_LINGER;

@@ -29,8 +29,8 @@ struct envoi_sink_shared {
 struct envoi_connection;
 
 /** Takes fd over. NULL: no memory (fd stays the caller's). */
-struct envoi_connection *envoi_connection_new(struct envoi_sink_shared *shared, int fd,
-	uint64_t number, int64_t now);
+struct envoi_connection *envoi_connection_new(
+	struct envoi_sink_shared *shared, int fd, uint64_t number, int64_t now);
 
 /** Closes at once; the message under way is given up. Accepts NULL. */
 void envoi_connection_free(struct envoi_connection *connection);
@@ -54,7 +54,7 @@ bool envoi_connection_step(struct envoi_connection *connection, int64_t now);
 
 /** Ends it with a 421 and this text, before anything is said: as the greeting.
  * Follow with envoi_connection_step(). */
-void envoi_connection_shutdown(struct envoi_connection *connection, const char *text,
-	int64_t now);
+void envoi_connection_shutdown(
+	struct envoi_connection *connection, const char *text, int64_t now);
 
 #endif

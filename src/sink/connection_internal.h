@@ -41,6 +41,7 @@ struct envoi_connection {
 void envoi_connection_pull(struct envoi_connection *connection, int64_t now);
 
 /** A line of the transcript. */
-void envoi_connection_note(struct envoi_connection *connection, char mark, const char *text);
+void envoi_connection_note(
+	struct envoi_connection *connection, char mark, const char *text);
 
 #endif

@@ -31,7 +31,8 @@ static int split(const char *text, char *host, size_t room, const char **ret_por
 	}
 	if (colon == NULL) {
 		name = envoi_span_of("127.0.0.1");
-	} else if (name.len > 2 && name.data[0] == '[' && name.data[name.len - 1] == ']') {
+	} else if (name.len > 2 && name.data[0] == '['
+		   && name.data[name.len - 1] == ']') {
 		name = (struct envoi_span){name.data + 1, name.len - 2};
 	} else if (memchr(name.data, ':', name.len) != NULL) {
 		return -1;
@@ -59,19 +60,19 @@ static bool is_loopback(const struct sockaddr *address)
 	return address->sa_family == AF_UNIX;
 }
 
-static int start(struct envoi_listener *listener, const struct sockaddr *address, socklen_t n,
-	const char *text, struct envoi_error *err)
+static int start(struct envoi_listener *listener, const struct sockaddr *address,
+	socklen_t n, const char *text, struct envoi_error *err)
 {
 	int on = 1;
 	listener->fd = envoi_socket_open(address->sa_family);
 	if (listener->fd < 0) {
-		return envoi_error_sys(
-			err, ENVOI_STATUS_SYSTEM, errno, "cannot make a socket for '%s'", text);
+		return envoi_error_sys(err, ENVOI_STATUS_SYSTEM, errno,
+			"cannot make a socket for '%s'", text);
 	}
 	(void)setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener->fd, address, n) != 0 || listen(listener->fd, 128) != 0) {
-		(void)envoi_error_sys(
-			err, ENVOI_STATUS_CANTCREATE, errno, "cannot listen on '%s'", text);
+		(void)envoi_error_sys(err, ENVOI_STATUS_CANTCREATE, errno,
+			"cannot listen on '%s'", text);
 		(void)close(listener->fd);
 		listener->fd = -1;
 		return -1;
@@ -89,8 +90,8 @@ static void read_back(struct envoi_listener *listener)
 	char port[8] = "0";
 	uint64_t number = 0;
 	if (getsockname(listener->fd, (struct sockaddr *)&address, &n) == 0) {
-		(void)getnameinfo((struct sockaddr *)&address, n, host, sizeof(host), port,
-			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+		(void)getnameinfo((struct sockaddr *)&address, n, host, sizeof(host),
+			port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	}
 	(void)envoi_span_number(envoi_span_of(port), 65535, &number);
 	listener->port = (unsigned short)number;
@@ -98,7 +99,8 @@ static void read_back(struct envoi_listener *listener)
 		strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-static int open_inet(struct envoi_listener *listener, const char *text, struct envoi_error *err)
+static int open_inet(
+	struct envoi_listener *listener, const char *text, struct envoi_error *err)
 {
 	char host[ENVOI_LIMIT_HOST + 1];
 	const char *port = NULL;
@@ -108,14 +110,15 @@ static int open_inet(struct envoi_listener *listener, const char *text, struct e
 	};
 	struct addrinfo *list = NULL;
 	if (split(text, host, sizeof(host), &port) != 0) {
-		(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "cannot listen on '%s'", text);
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "cannot listen on '%s'", text);
 		envoi_error_hint(err, "say HOST:PORT, [IPV6]:PORT, PORT or unix:PATH");
 		return -1;
 	}
 	int eai = getaddrinfo(host, port, &hints, &list);
 	if (eai != 0) {
-		return envoi_error_set(err, ENVOI_STATUS_NOHOST, "cannot listen on '%s': %s",
-			text, gai_strerror(eai));
+		return envoi_error_set(err, ENVOI_STATUS_NOHOST,
+			"cannot listen on '%s': %s", text, gai_strerror(eai));
 	}
 	int failed = start(listener, list->ai_addr, list->ai_addrlen, text, err);
 	freeaddrinfo(list);
@@ -155,7 +158,8 @@ static int open_unix(struct envoi_listener *listener, const char *text, const ch
 	}
 	memcpy(address.sun_path, path, n + 1);
 	remove_stale(&address);
-	if (start(listener, (const struct sockaddr *)&address, sizeof(address), text, err) != 0) {
+	if (start(listener, (const struct sockaddr *)&address, sizeof(address), text, err)
+		!= 0) {
 		return -1;
 	}
 	memcpy(listener->path, path, n + 1);
@@ -163,8 +167,8 @@ static int open_unix(struct envoi_listener *listener, const char *text, const ch
 	return 0;
 }
 
-int envoi_listener_open(struct envoi_listener *listener, const char *text,
-	struct envoi_error *err)
+int envoi_listener_open(
+	struct envoi_listener *listener, const char *text, struct envoi_error *err)
 {
 	*listener = (struct envoi_listener){.fd = -1};
 	if (strncmp(text, "unix:", 5) == 0) {

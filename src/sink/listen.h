@@ -22,8 +22,8 @@ struct envoi_listener {
 };
 
 /** text as in envoi_sink_options.listen; errors as envoi_sink_open(). */
-int envoi_listener_open(struct envoi_listener *listener, const char *text,
-	struct envoi_error *err);
+int envoi_listener_open(
+	struct envoi_listener *listener, const char *text, struct envoi_error *err);
 
 /** Closes it and removes the unix socket. A zeroed one is not accepted, one
  * with fd -1 is. */

@@ -23,8 +23,9 @@ static void set_host(struct envoi_store *store)
 	size_t used = 0;
 	for (const char *p = name; *p != '\0'; p++) {
 		if (*p == '/' || *p == ':' || *p <= 0x20 || *p > 0x7e) {
-			used += (size_t)snprintf(store->host + used, sizeof(store->host) - used,
-				"\\%03o", (unsigned)(unsigned char)*p);
+			used += (size_t)snprintf(store->host + used,
+				sizeof(store->host) - used, "\\%03o",
+				(unsigned)(unsigned char)*p);
 		} else {
 			store->host[used++] = *p;
 		}
@@ -80,18 +81,18 @@ int envoi_maildir_begin(struct envoi_delivery *delivery, struct envoi_error *err
 		(long long)now.tv_sec, now.tv_nsec / 1000, (long)getpid(),
 		(unsigned long long)store->begun, store->host);
 	set_place(delivery, "tmp");
-	int fd = openat(
-		store->dir, delivery->place, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = openat(store->dir, delivery->place,
+		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		/* Nothing of ours is there to be removed. */
 		delivery->name[0] = '\0';
-		return envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot create '%s/%s'",
-			store->path, delivery->place);
+		return envoi_error_sys(err, ENVOI_STATUS_IO, errno,
+			"cannot create '%s/%s'", store->path, delivery->place);
 	}
 	delivery->file = fdopen(fd, "w");
 	if (delivery->file == NULL) {
-		(void)envoi_error_sys(err, ENVOI_STATUS_SYSTEM, errno, "cannot open '%s/%s'",
-			store->path, delivery->place);
+		(void)envoi_error_sys(err, ENVOI_STATUS_SYSTEM, errno,
+			"cannot open '%s/%s'", store->path, delivery->place);
 		(void)close(fd);
 		return -1;
 	}
@@ -127,8 +128,8 @@ int envoi_maildir_commit(struct envoi_delivery *delivery, struct envoi_error *er
 	memcpy(from, delivery->place, sizeof(from));
 	set_place(delivery, "new");
 	if (renameat(store->dir, from, store->dir, delivery->place) != 0) {
-		(void)envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot rename '%s' to '%s'",
-			from, delivery->place);
+		(void)envoi_error_sys(err, ENVOI_STATUS_IO, errno,
+			"cannot rename '%s' to '%s'", from, delivery->place);
 		set_place(delivery, "tmp");
 		return -1;
 	}

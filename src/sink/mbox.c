@@ -85,13 +85,14 @@ static int write_from(int fd, const char *sender)
 		static const char days[] = "SunMonTueWedThuFriSat";
 		static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 		(void)snprintf(date, sizeof(date), "%.3s %.3s %2d %02d:%02d:%02d %d\n",
-			days + 3 * tm.tm_wday, months + 3 * tm.tm_mon, tm.tm_mday, tm.tm_hour,
-			tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
+			days + 3 * tm.tm_wday, months + 3 * tm.tm_mon, tm.tm_mday,
+			tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
 	}
 	if (sender[0] == '\0' || strchr(sender, ' ') != NULL) {
 		sender = "MAILER-DAEMON";
 	}
-	if (write_all(fd, "From ", 5) != 0 || write_all(fd, sender, strlen(sender)) != 0) {
+	if (write_all(fd, "From ", 5) != 0
+		|| write_all(fd, sender, strlen(sender)) != 0) {
 		return -1;
 	}
 	return write_all(fd, " ", 1) != 0 ? -1 : write_all(fd, date, strlen(date));
@@ -121,13 +122,13 @@ static int append(struct envoi_delivery *delivery, int fd, struct envoi_error *e
 {
 	struct stat st;
 	if (fstat(fd, &st) != 0) {
-		return envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot append to mbox '%s'",
-			delivery->store->path);
+		return envoi_error_sys(err, ENVOI_STATUS_IO, errno,
+			"cannot append to mbox '%s'", delivery->store->path);
 	}
 	if (write_from(fd, delivery->sender) != 0 || copy(fileno(delivery->file), fd) != 0
 		|| fsync(fd) != 0) {
-		(void)envoi_error_sys(err, ENVOI_STATUS_IO, errno, "cannot append to mbox '%s'",
-			delivery->store->path);
+		(void)envoi_error_sys(err, ENVOI_STATUS_IO, errno,
+			"cannot append to mbox '%s'", delivery->store->path);
 		if (ftruncate(fd, st.st_size) != 0) {
 			envoi_error_hint(err, "its last message is cut short");
 		}

@@ -58,7 +58,8 @@ static int make_room(struct envoi_reports *reports)
 
 static void add(struct envoi_reports *reports, struct envoi_sink_report *report)
 {
-	if (reports->first + reports->count == reports->capacity && make_room(reports) != 0) {
+	if (reports->first + reports->count == reports->capacity
+		&& make_room(reports) != 0) {
 		envoi_report_finish(report);
 		return;
 	}
@@ -66,8 +67,8 @@ static void add(struct envoi_reports *reports, struct envoi_sink_report *report)
 	reports->items[reports->first + reports->count++] = *report;
 }
 
-void envoi_reports_received(struct envoi_reports *reports, uint64_t number, const char *sender,
-	size_t recipients, uint64_t octets, const char *place)
+void envoi_reports_received(struct envoi_reports *reports, uint64_t number,
+	const char *sender, size_t recipients, uint64_t octets, const char *place)
 {
 	struct envoi_sink_report report = {
 		.event = ENVOI_SINK_RECEIVED,
@@ -122,12 +123,14 @@ void envoi_reports_trouble(struct envoi_reports *reports, const struct envoi_err
 	struct envoi_error *copy = malloc(sizeof(*copy));
 	if (copy != NULL) {
 		*copy = *error;
-		struct envoi_sink_report report = {.event = ENVOI_SINK_TROUBLE, .error = copy};
+		struct envoi_sink_report report = {
+			.event = ENVOI_SINK_TROUBLE, .error = copy};
 		add(reports, &report);
 	}
 }
 
-bool envoi_reports_take(struct envoi_reports *reports, struct envoi_sink_report *ret_report)
+bool envoi_reports_take(
+	struct envoi_reports *reports, struct envoi_sink_report *ret_report)
 {
 	if (reports->count == 0) {
 		return false;

@@ -24,8 +24,8 @@ struct envoi_reports {
 void envoi_reports_finish(struct envoi_reports *reports);
 
 /** A message was stored. Reports that do not fit in memory are lost. */
-void envoi_reports_received(struct envoi_reports *reports, uint64_t number, const char *sender,
-	size_t recipients, uint64_t octets, const char *place);
+void envoi_reports_received(struct envoi_reports *reports, uint64_t number,
+	const char *sender, size_t recipients, uint64_t octets, const char *place);
 
 /** A line of the transcript, when it is wanted. Escaped here. */
 void envoi_reports_line(struct envoi_reports *reports, uint64_t connection, char mark,
@@ -33,11 +33,13 @@ void envoi_reports_line(struct envoi_reports *reports, uint64_t connection, char
 void envoi_reports_printf(struct envoi_reports *reports, uint64_t connection, char mark,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-void envoi_reports_trouble(struct envoi_reports *reports, const struct envoi_error *error);
+void envoi_reports_trouble(
+	struct envoi_reports *reports, const struct envoi_error *error);
 
 /** Takes the first one; false: there is none. The caller gives its strings
  * back with envoi_report_finish(). */
-bool envoi_reports_take(struct envoi_reports *reports, struct envoi_sink_report *ret_report);
+bool envoi_reports_take(
+	struct envoi_reports *reports, struct envoi_sink_report *ret_report);
 
 void envoi_report_finish(struct envoi_sink_report *report);
 

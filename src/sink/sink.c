@@ -76,7 +76,7 @@ static bool wants_tls(const struct envoi_sink_options *options)
 		break;
 	}
 	return strncmp(options->listen, "unix:", 5) != 0 || options->certificate != NULL
-		|| options->certificate_out != NULL;
+	       || options->certificate_out != NULL;
 }
 
 static int make_tls(struct envoi_sink *sink, const struct envoi_sink_options *options,
@@ -90,14 +90,15 @@ static int make_tls(struct envoi_sink *sink, const struct envoi_sink_options *op
 		return -1;
 	}
 	return options->certificate_out == NULL
-		? 0
-		: envoi_tls_write_certificate(sink->shared.tls, options->certificate_out, err);
+		       ? 0
+		       : envoi_tls_write_certificate(
+			       sink->shared.tls, options->certificate_out, err);
 }
 
 static void set_up(struct envoi_sink *sink, const struct envoi_sink_options *options)
 {
 	uint32_t extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_CHUNKING | ENVOI_EXT_SIZE
-		| ENVOI_EXT_8BITMIME | ENVOI_EXT_ENHANCEDSTATUSCODES;
+			      | ENVOI_EXT_8BITMIME | ENVOI_EXT_ENHANCEDSTATUSCODES;
 	if (wants_tls(options)) {
 		extensions |= ENVOI_EXT_STARTTLS;
 	}
@@ -119,8 +120,8 @@ static void set_up(struct envoi_sink *sink, const struct envoi_sink_options *opt
 	sink->once = options->once;
 }
 
-struct envoi_sink *envoi_sink_open(const struct envoi_sink_options *options,
-	struct envoi_error *err)
+struct envoi_sink *envoi_sink_open(
+	const struct envoi_sink_options *options, struct envoi_error *err)
 {
 	struct envoi_sink *sink = calloc(1, sizeof(*sink));
 	if (sink == NULL) {
@@ -139,7 +140,8 @@ struct envoi_sink *envoi_sink_open(const struct envoi_sink_options *options,
 	} else if (make_tls(sink, options, err) == 0) {
 		sink->shared.store = envoi_store_open(options, err);
 		if (sink->shared.store != NULL
-			&& envoi_listener_open(&sink->listener, options->listen, err) == 0) {
+			&& envoi_listener_open(&sink->listener, options->listen, err)
+				   == 0) {
 			return sink;
 		}
 	}
@@ -218,7 +220,8 @@ static void accept_all(struct envoi_sink *sink, int64_t now)
 	while (sink->count < sink->max_connections + REFUSED_MAX) {
 		int fd = envoi_socket_accept(sink->listener.fd);
 		if (fd < 0) {
-			if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ECONNABORTED) {
+			if (errno != EAGAIN && errno != EWOULDBLOCK
+				&& errno != ECONNABORTED) {
 				sink->accept_after = now + RETRY_US;
 			}
 			return;
@@ -232,7 +235,8 @@ static void accept_all(struct envoi_sink *sink, int64_t now)
 		}
 		sink->connections[sink->count++] = connection;
 		if (refused) {
-			envoi_connection_shutdown(connection, "too many connections", now);
+			envoi_connection_shutdown(
+				connection, "too many connections", now);
 		}
 		step(sink, sink->count - 1, now);
 	}
@@ -265,8 +269,9 @@ static int wait_ms(const struct envoi_sink *sink, int64_t now)
 static nfds_t fill_poll_set(struct envoi_sink *sink, int stop_fd, int64_t now)
 {
 	bool accepting = sink->accept_after <= now
-		&& sink->count < sink->max_connections + REFUSED_MAX;
-	sink->fds[0] = (struct pollfd){.fd = sink->ending ? -1 : stop_fd, .events = POLLIN};
+			 && sink->count < sink->max_connections + REFUSED_MAX;
+	sink->fds[0] =
+		(struct pollfd){.fd = sink->ending ? -1 : stop_fd, .events = POLLIN};
 	sink->fds[1] = (struct pollfd){
 		.fd = accepting ? sink->listener.fd : -1,
 		.events = POLLIN,
@@ -324,13 +329,14 @@ static void turn(struct envoi_sink *sink, int stop_fd)
 	check_goals(sink, now);
 }
 
-enum envoi_sink_event envoi_sink_next(struct envoi_sink *sink, int stop_fd,
-	struct envoi_sink_report *ret_report)
+enum envoi_sink_event envoi_sink_next(
+	struct envoi_sink *sink, int stop_fd, struct envoi_sink_report *ret_report)
 {
 	envoi_report_finish(&sink->report);
 	while (!envoi_reports_take(&sink->shared.reports, &sink->report)) {
 		if (sink->count == 0 && sink->shared.draining) {
-			sink->report = (struct envoi_sink_report){.event = ENVOI_SINK_ENDED};
+			sink->report =
+				(struct envoi_sink_report){.event = ENVOI_SINK_ENDED};
 			break;
 		}
 		turn(sink, stop_fd);

@@ -12,8 +12,8 @@
 #include "base/limits.h"
 #include "sink/store_internal.h"
 
-struct envoi_store *envoi_store_open(const struct envoi_sink_options *options,
-	struct envoi_error *err)
+struct envoi_store *envoi_store_open(
+	const struct envoi_sink_options *options, struct envoi_error *err)
 {
 	struct envoi_store *store = calloc(1, sizeof(*store));
 	if (store == NULL) {
@@ -65,12 +65,13 @@ static const char *line_end(const struct envoi_delivery *delivery)
 	return delivery->store->crlf ? "\r\n" : "\n";
 }
 
-struct envoi_delivery *envoi_delivery_new(struct envoi_store *store, const char *sender,
-	struct envoi_error *err)
+struct envoi_delivery *envoi_delivery_new(
+	struct envoi_store *store, const char *sender, struct envoi_error *err)
 {
 	struct envoi_delivery *delivery = calloc(1, sizeof(*delivery));
 	if (delivery == NULL) {
-		(void)envoi_error_sys(err, ENVOI_STATUS_SYSTEM, errno, "cannot begin a message");
+		(void)envoi_error_sys(
+			err, ENVOI_STATUS_SYSTEM, errno, "cannot begin a message");
 		return NULL;
 	}
 	delivery->store = store;
@@ -104,8 +105,8 @@ struct envoi_delivery *envoi_delivery_new(struct envoi_store *store, const char 
 void envoi_delivery_add_recipient(struct envoi_delivery *delivery, const char *recipient)
 {
 	if (delivery->file != NULL && !delivery->store->raw) {
-		(void)fprintf(
-			delivery->file, "Delivered-To: %s%s", recipient, line_end(delivery));
+		(void)fprintf(delivery->file, "Delivered-To: %s%s", recipient,
+			line_end(delivery));
 	}
 }
 

@@ -15,15 +15,15 @@ struct envoi_delivery;
 
 /** Makes the Maildir or mbox when it is not there. CANTCREATE; SYSTEM: no
  * memory. options is not used after the call. */
-struct envoi_store *envoi_store_open(const struct envoi_sink_options *options,
-	struct envoi_error *err);
+struct envoi_store *envoi_store_open(
+	const struct envoi_sink_options *options, struct envoi_error *err);
 
 /** After all its deliveries. Accepts NULL. */
 void envoi_store_free(struct envoi_store *store);
 
 /** Begins a message from sender. IO: the file cannot be made; SYSTEM. */
-struct envoi_delivery *envoi_delivery_new(struct envoi_store *store, const char *sender,
-	struct envoi_error *err);
+struct envoi_delivery *envoi_delivery_new(
+	struct envoi_store *store, const char *sender, struct envoi_error *err);
 
 /** Names a recipient, before any octet of the message. */
 void envoi_delivery_add_recipient(struct envoi_delivery *delivery, const char *recipient);

@@ -11,7 +11,8 @@
 
 #include <envoi/address.h>
 
-void envoi_connection_note(struct envoi_connection *connection, char mark, const char *text)
+void envoi_connection_note(
+	struct envoi_connection *connection, char mark, const char *text)
 {
 	envoi_reports_line(&connection->shared->reports, connection->number, mark,
 		envoi_span_of(text));
@@ -24,7 +25,8 @@ static void show_replies(struct envoi_connection *connection)
 	while (connection->shown < out.len) {
 		const char *line = out.data + connection->shown;
 		const char *lf = memchr(line, '\n', out.len - connection->shown);
-		size_t n = lf == NULL ? out.len - connection->shown : (size_t)(lf - line) + 1;
+		size_t n = lf == NULL ? out.len - connection->shown
+				      : (size_t)(lf - line) + 1;
 		envoi_reports_line(&connection->shared->reports, connection->number, '<',
 			(struct envoi_span){line, n >= 2 ? n - 2 : n});
 		connection->shown += n;
@@ -42,13 +44,15 @@ static void show_command(struct envoi_connection *connection, struct envoi_span 
 }
 
 /* Is it an address at all? The receiver looked only for its end. */
-static void judge_address(struct envoi_connection *connection, struct envoi_span text, bool sender)
+static void judge_address(
+	struct envoi_connection *connection, struct envoi_span text, bool sender)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	char *mailbox = NULL;
 	if (sender && connection->shared->draining) {
 		envoi_receiver_answer(connection->receiver, 421, "4.3.2", "closing");
-	} else if (envoi_address_parse(text.data, text.len, sender, &mailbox, &err) != 0) {
+	} else if (envoi_address_parse(text.data, text.len, sender, &mailbox, &err)
+		   != 0) {
 		envoi_receiver_answer(
 			connection->receiver, 553, sender ? "5.1.7" : "5.1.3", err.text);
 	} else {
@@ -74,8 +78,8 @@ static void begin_message(struct envoi_connection *connection)
 }
 
 /* The same answer for every recipient; those that are not due do nothing. */
-static void answer_all(struct envoi_connection *connection, int code, const char *enhanced,
-	const char *text)
+static void answer_all(struct envoi_connection *connection, int code,
+	const char *enhanced, const char *text)
 {
 	size_t n = envoi_receiver_recipient_count(connection->receiver);
 	for (size_t i = 0; i < n; i++) {
@@ -90,13 +94,16 @@ static void end_message(struct envoi_connection *connection)
 	char text[64];
 	if (delivery != NULL) {
 		envoi_reports_printf(&shared->reports, connection->number, '>',
-			"[%" PRIu64 " octets of message]", envoi_delivery_octets(delivery));
+			"[%" PRIu64 " octets of message]",
+			envoi_delivery_octets(delivery));
 	}
 	if (shared->draining) {
 		answer_all(connection, 451, "4.3.2", "closing, try again later");
-	} else if (delivery == NULL || envoi_delivery_commit(delivery, &connection->trouble) != 0) {
+	} else if (delivery == NULL
+		   || envoi_delivery_commit(delivery, &connection->trouble) != 0) {
 		envoi_reports_trouble(&shared->reports, &connection->trouble);
-		answer_all(connection, 451, "4.3.0", "message cannot be stored, try again later");
+		answer_all(connection, 451, "4.3.0",
+			"message cannot be stored, try again later");
 	} else {
 		shared->stored++;
 		shared->draining = shared->stored == shared->wanted;
@@ -104,7 +111,8 @@ static void end_message(struct envoi_connection *connection)
 			envoi_receiver_sender(connection->receiver),
 			envoi_receiver_recipient_count(connection->receiver),
 			envoi_delivery_octets(delivery), envoi_delivery_place(delivery));
-		(void)snprintf(text, sizeof(text), "ok: message %" PRIu64, shared->stored);
+		(void)snprintf(
+			text, sizeof(text), "ok: message %" PRIu64, shared->stored);
 		answer_all(connection, 250, "2.0.0", text);
 	}
 	envoi_delivery_free(delivery);

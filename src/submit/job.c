@@ -77,17 +77,21 @@ static void warn(const struct envoi_job *job, const struct envoi_error *err)
 	}
 }
 
-struct envoi_job *envoi_job_new(const struct envoi_request *request, struct envoi_error *err)
+struct envoi_job *envoi_job_new(
+	const struct envoi_request *request, struct envoi_error *err)
 {
 	struct envoi_job *job = calloc(1, sizeof(*job));
 	if (job != NULL) {
 		job->request = request;
 		job->items_tail = &job->items;
-		job->inputs = calloc(request->source_count + 1, sizeof(struct envoi_input *));
-		job->input_errors = calloc(request->source_count + 1, sizeof(struct envoi_error));
+		job->inputs =
+			calloc(request->source_count + 1, sizeof(struct envoi_input *));
+		job->input_errors =
+			calloc(request->source_count + 1, sizeof(struct envoi_error));
 		job->order = calloc(request->recipient_count + 1, sizeof(size_t));
 	}
-	if (job == NULL || job->inputs == NULL || job->input_errors == NULL || job->order == NULL) {
+	if (job == NULL || job->inputs == NULL || job->input_errors == NULL
+		|| job->order == NULL) {
 		envoi_job_free(job);
 		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 		return NULL;
@@ -97,7 +101,8 @@ struct envoi_job *envoi_job_new(const struct envoi_request *request, struct envo
 	}
 	for (size_t i = 0; i < request->source_count; i++) {
 		if (envoi_input_open(request->sources[i], request->mbox, &job->inputs[i],
-			    &job->input_errors[i]) != 0) {
+			    &job->input_errors[i])
+			!= 0) {
 			warn(job, &job->input_errors[i]);
 		}
 	}
@@ -140,7 +145,8 @@ void envoi_job_free(struct envoi_job *job)
 }
 
 /* An item with all its recipients waiting; message NULL: it has no input. */
-static struct item *item_new(struct envoi_job *job, struct envoi_message *message, const char *name)
+static struct item *item_new(
+	struct envoi_job *job, struct envoi_message *message, const char *name)
 {
 	size_t count = job->request->recipient_count;
 	struct item *item = calloc(1, sizeof(*item));
@@ -237,7 +243,8 @@ static void link_waiting(struct envoi_job *job, struct item *item)
 }
 
 static void settle_one(struct item *item, size_t i, enum envoi_outcome outcome,
-	enum envoi_phase phase, const struct envoi_error *fault, const struct envoi_reply *reply)
+	enum envoi_phase phase, const struct envoi_error *fault,
+	const struct envoi_reply *reply)
 {
 	struct envoi_result *result = &item->recipients[i].result;
 	if (result->outcome == ENVOI_OUTCOME_PENDING) {
@@ -255,8 +262,9 @@ static void settle_one(struct item *item, size_t i, enum envoi_outcome outcome,
 }
 
 /* All recipients that wait are settled in the same way. */
-static void settle_waiting(struct envoi_job *job, struct item *item, enum envoi_outcome outcome,
-	enum envoi_phase phase, const struct envoi_error *fault, const struct envoi_reply *reply)
+static void settle_waiting(struct envoi_job *job, struct item *item,
+	enum envoi_outcome outcome, enum envoi_phase phase,
+	const struct envoi_error *fault, const struct envoi_reply *reply)
 {
 	for (size_t i = 0; i < job->request->recipient_count; i++) {
 		if (item->places[i] == PLACE_WAITING) {
@@ -289,7 +297,8 @@ static bool examine(struct envoi_job *job, struct item *item)
 	struct envoi_error err;
 	if (envoi_message_scan(item->message, &err) != 0) {
 		warn(job, &err);
-		settle_waiting(job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_INPUT, &err, NULL);
+		settle_waiting(
+			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_INPUT, &err, NULL);
 		return false;
 	}
 	item->scanned = true;
@@ -299,7 +308,8 @@ static bool examine(struct envoi_job *job, struct item *item)
 			"%s: line %ju holds a NUL, which mail cannot carry", item->name,
 			(uintmax_t)facts->nul_line);
 		warn(job, &err);
-		settle_waiting(job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_INPUT, &err, NULL);
+		settle_waiting(
+			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_INPUT, &err, NULL);
 		return false;
 	}
 	warn_long_line(job, item);
@@ -315,7 +325,8 @@ static struct item *pull(struct envoi_job *job)
 		struct envoi_error err = job->input_errors[job->input];
 		struct envoi_message *message = NULL;
 		if (job->inputs[job->input] != NULL
-			&& envoi_input_next(job->inputs[job->input], &message, &err) != 0) {
+			&& envoi_input_next(job->inputs[job->input], &message, &err)
+				   != 0) {
 			warn(job, &err);
 		} else if (message == NULL && err.status == ENVOI_STATUS_OK) {
 			job->input++;
@@ -324,15 +335,16 @@ static struct item *pull(struct envoi_job *job)
 		if (message == NULL) {
 			job->input++;
 		}
-		struct item *item = item_new(
-			job, message, message != NULL ? envoi_message_name(message) : name);
+		struct item *item = item_new(job, message,
+			message != NULL ? envoi_message_name(message) : name);
 		if (item != NULL && message == NULL) {
-			settle_waiting(job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_INPUT, &err,
-				NULL);
+			settle_waiting(job, item, ENVOI_OUTCOME_UNTRIED,
+				ENVOI_PHASE_INPUT, &err, NULL);
 			continue;
 		}
 		if (item == NULL) {
-			job->status = envoi_status_worse(ENVOI_STATUS_SYSTEM, job->status);
+			job->status =
+				envoi_status_worse(ENVOI_STATUS_SYSTEM, job->status);
 		}
 		return item;
 	}
@@ -413,8 +425,9 @@ static void choose(struct envoi_job *job, struct item *item, struct flight *flig
 	const struct envoi_capabilities *limits)
 {
 	size_t count = job->request->recipient_count;
-	size_t most = limits->rcpt_max > 0 && limits->rcpt_max < count ? (size_t)limits->rcpt_max
-								       : count;
+	size_t most = limits->rcpt_max > 0 && limits->rcpt_max < count
+			      ? (size_t)limits->rcpt_max
+			      : count;
 	size_t domains = 0;
 	const char *last = NULL;
 	struct envoi_transaction *t = &flight->transaction;
@@ -425,7 +438,8 @@ static void choose(struct envoi_job *job, struct item *item, struct flight *flig
 			continue;
 		}
 		const char *address = ordered_address(job, i);
-		if (limits->rcpt_domain_max > 0 && (last == NULL || !same_domain(last, address))) {
+		if (limits->rcpt_domain_max > 0
+			&& (last == NULL || !same_domain(last, address))) {
 			if (domains == limits->rcpt_domain_max) {
 				break;
 			}
@@ -441,12 +455,12 @@ static void choose(struct envoi_job *job, struct item *item, struct flight *flig
 }
 
 /* A transaction for the item; NULL: no memory. */
-static struct flight *launch(struct envoi_job *job, struct item *item,
-	const struct envoi_capabilities *limits)
+static struct flight *launch(
+	struct envoi_job *job, struct item *item, const struct envoi_capabilities *limits)
 {
 	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
-	struct flight *flight =
-		calloc(1, sizeof(*flight) + item->waiting * sizeof(flight->recipients[0]));
+	struct flight *flight = calloc(
+		1, sizeof(*flight) + item->waiting * sizeof(flight->recipients[0]));
 	if (flight == NULL) {
 		return NULL;
 	}
@@ -476,12 +490,14 @@ static bool fits_server(struct envoi_job *job, struct item *item,
 {
 	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
 	struct envoi_error err;
-	if ((usable & ENVOI_EXT_SIZE) != 0 && server->size > 0 && facts->size > server->size) {
+	if ((usable & ENVOI_EXT_SIZE) != 0 && server->size > 0
+		&& facts->size > server->size) {
 		(void)envoi_error_set(&err, ENVOI_STATUS_REFUSED,
 			"%s: %ju octets are over the server's limit of %ju", item->name,
 			(uintmax_t)facts->size, (uintmax_t)server->size);
 		warn(job, &err);
-		settle_waiting(job, item, ENVOI_OUTCOME_REJECTED, ENVOI_PHASE_MAIL, &err, NULL);
+		settle_waiting(
+			job, item, ENVOI_OUTCOME_REJECTED, ENVOI_PHASE_MAIL, &err, NULL);
 		return false;
 	}
 	if (facts->eight_bit && (usable & ENVOI_EXT_8BITMIME) == 0) {
@@ -489,16 +505,18 @@ static bool fits_server(struct envoi_job *job, struct item *item,
 			"%s: has 8-bit content, and the server does not offer 8BITMIME",
 			item->name);
 		warn(job, &err);
-		settle_waiting(job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err, NULL);
+		settle_waiting(
+			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err, NULL);
 		return false;
 	}
 	return true;
 }
 
-bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session, size_t session_index,
-	size_t *mails)
+bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
+	size_t session_index, size_t *mails)
 {
-	const struct envoi_capabilities *server = &envoi_session_facts(session)->capabilities;
+	const struct envoi_capabilities *server =
+		&envoi_session_facts(session)->capabilities;
 	uint32_t usable = server->extensions & ~job->request->session.without;
 	struct envoi_capabilities limits = {0};
 	if ((usable & ENVOI_EXT_LIMITS) != 0) {
@@ -512,15 +530,18 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session, size_t
 		if (limits.mail_max > 0 && *mails >= limits.mail_max) {
 			return false;
 		}
-		if (!envoi_session_can_submit(session, envoi_message_facts(item->message)->size)) {
+		if (!envoi_session_can_submit(
+			    session, envoi_message_facts(item->message)->size)) {
 			return true;
 		}
 		struct flight *flight = launch(job, item, &limits);
 		struct envoi_error err;
 		if (flight == NULL
-			|| envoi_session_submit(session, &flight->transaction, &err) != 0) {
+			|| envoi_session_submit(session, &flight->transaction, &err)
+				   != 0) {
 			/* What flew and did not leave is settled by the end. */
-			job->status = envoi_status_worse(ENVOI_STATUS_SYSTEM, job->status);
+			job->status =
+				envoi_status_worse(ENVOI_STATUS_SYSTEM, job->status);
 			free(flight);
 			return false;
 		}
@@ -560,7 +581,8 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 	bool lost = false;
 	for (size_t i = 0; i < t->count; i++) {
 		const struct envoi_result *result = &t->recipients[i]->result;
-		lost = lost || (result->again && result->outcome == ENVOI_OUTCOME_DEFERRED);
+		lost = lost
+		       || (result->again && result->outcome == ENVOI_OUTCOME_DEFERRED);
 	}
 	if (lost && ++item->losses >= ENVOI_LIMIT_ATTEMPTS) {
 		again = false;
@@ -589,7 +611,8 @@ void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 {
 	enum envoi_outcome outcome = ENVOI_OUTCOME_UNTRIED;
 	if (reply->code >= 400 && phase <= ENVOI_PHASE_AUTH) {
-		outcome = reply->code < 500 ? ENVOI_OUTCOME_DEFERRED : ENVOI_OUTCOME_REJECTED;
+		outcome = reply->code < 500 ? ENVOI_OUTCOME_DEFERRED
+					    : ENVOI_OUTCOME_REJECTED;
 	} else {
 		/* It was said to another message, or is no refusal: in words. */
 		reply = NULL;

@@ -16,7 +16,8 @@ struct envoi_job;
 
 /** Opens all sources (stdin is read now). Sources that cannot be opened are
  * messages that are settled at once. NULL: no memory. request outlives it. */
-struct envoi_job *envoi_job_new(const struct envoi_request *request, struct envoi_error *err);
+struct envoi_job *envoi_job_new(
+	const struct envoi_request *request, struct envoi_error *err);
 
 /** Accepts NULL. */
 void envoi_job_free(struct envoi_job *job);
@@ -29,16 +30,16 @@ bool envoi_job_has_waiting(struct envoi_job *job);
  * mails: transactions begun on it so far, counted up here (LIMITS MAILMAX).
  * Returns false when the session is to be closed: it may take no more.
  */
-bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session, size_t session_index,
-	size_t *mails);
+bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
+	size_t session_index, size_t *mails);
 
 /**
  * Takes a finished transaction back. again: what the lost connection left
  * open may wait for another one. Returns how many recipients are settled by
  * it for good.
  */
-size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *transaction,
-	bool again);
+size_t envoi_job_finished(
+	struct envoi_job *job, struct envoi_transaction *transaction, bool again);
 
 /** No session can be had any more: all that waits is settled by this fault
  * (reply: the server's, code 0: none), or as its last transaction left it. */

@@ -19,14 +19,16 @@ const char *envoi_message_outcome(const struct envoi_message_report *report)
 		return envoi_outcome_name(ENVOI_OUTCOME_UNTRIED);
 	}
 	for (size_t i = 1; i < report->count; i++) {
-		if (report->recipients[i].result.outcome != report->recipients[0].result.outcome) {
+		if (report->recipients[i].result.outcome
+			!= report->recipients[0].result.outcome) {
 			return "partial";
 		}
 	}
 	return envoi_outcome_name(report->recipients[0].result.outcome);
 }
 
-const char *report_close_name(const struct envoi_session_facts *facts, char number[8])
+const char *envoi_report_close_name(
+	const struct envoi_session_facts *facts, char number[8])
 {
 	switch (facts->close) {
 	case ENVOI_CLOSE_REPLY:
@@ -60,8 +62,9 @@ char *envoi_report_message(enum envoi_report_format format,
 {
 	struct envoi_buffer out;
 	envoi_buffer_init(&out, REPORT_MAX);
-	int failed = format == ENVOI_REPORT_JSON ? report_message_json(&out, report)
-						 : report_message_text(&out, report);
+	int failed = format == ENVOI_REPORT_JSON
+			     ? envoi_report_message_json(&out, report)
+			     : envoi_report_message_text(&out, report);
 	return hand_over(&out, failed, ret_length);
 }
 
@@ -70,8 +73,9 @@ char *envoi_report_session(enum envoi_report_format format,
 {
 	struct envoi_buffer out;
 	envoi_buffer_init(&out, REPORT_MAX);
-	int failed = format == ENVOI_REPORT_JSON ? report_session_json(&out, report)
-						 : report_session_text(&out, report);
+	int failed = format == ENVOI_REPORT_JSON
+			     ? envoi_report_session_json(&out, report)
+			     : envoi_report_session_text(&out, report);
 	return hand_over(&out, failed, ret_length);
 }
 
@@ -80,25 +84,26 @@ char *envoi_report_probe(enum envoi_report_format format,
 {
 	struct envoi_buffer out;
 	envoi_buffer_init(&out, REPORT_MAX);
-	int failed = format == ENVOI_REPORT_JSON ? report_probe_json(&out, report)
-						 : report_probe_text(&out, report);
+	int failed = format == ENVOI_REPORT_JSON ? envoi_report_probe_json(&out, report)
+						 : envoi_report_probe_text(&out, report);
 	return hand_over(&out, failed, ret_length);
 }
 
-char *envoi_report_plan(enum envoi_report_format format, const struct envoi_request *request,
-	size_t index, const char *source, const struct envoi_message_facts *facts,
-	size_t *ret_length)
+char *envoi_report_plan(enum envoi_report_format format,
+	const struct envoi_request *request, size_t index, const char *source,
+	const struct envoi_message_facts *facts, size_t *ret_length)
 {
 	struct envoi_buffer out;
 	envoi_buffer_init(&out, REPORT_MAX);
-	int failed = format == ENVOI_REPORT_JSON
-		? report_plan_json(&out, request, index, source, facts)
-		: report_plan_text(&out, request, index, source, facts);
+	int failed =
+		format == ENVOI_REPORT_JSON
+			? envoi_report_plan_json(&out, request, index, source, facts)
+			: envoi_report_plan_text(&out, request, index, source, facts);
 	return hand_over(&out, failed, ret_length);
 }
 
-char *envoi_report_trace(double seconds, char mark, const char *text, size_t n,
-	size_t *ret_length)
+char *envoi_report_trace(
+	double seconds, char mark, const char *text, size_t n, size_t *ret_length)
 {
 	struct envoi_buffer out;
 	envoi_buffer_init(&out, REPORT_MAX);

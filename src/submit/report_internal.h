@@ -12,17 +12,24 @@
 #include "base/buffer.h"
 
 /** "221", "eof", "not-sent", ...; number is storage for the first. */
-const char *report_close_name(const struct envoi_session_facts *facts, char number[8]);
+const char *envoi_report_close_name(
+	const struct envoi_session_facts *facts, char number[8]);
 
-int report_message_text(struct envoi_buffer *out, const struct envoi_message_report *report);
-int report_message_json(struct envoi_buffer *out, const struct envoi_message_report *report);
-int report_session_text(struct envoi_buffer *out, const struct envoi_session_report *report);
-int report_session_json(struct envoi_buffer *out, const struct envoi_session_report *report);
-int report_probe_text(struct envoi_buffer *out, const struct envoi_session_report *report);
-int report_probe_json(struct envoi_buffer *out, const struct envoi_session_report *report);
-int report_plan_text(struct envoi_buffer *out, const struct envoi_request *request, size_t index,
-	const char *source, const struct envoi_message_facts *facts);
-int report_plan_json(struct envoi_buffer *out, const struct envoi_request *request, size_t index,
-	const char *source, const struct envoi_message_facts *facts);
+int envoi_report_message_text(
+	struct envoi_buffer *out, const struct envoi_message_report *report);
+int envoi_report_message_json(
+	struct envoi_buffer *out, const struct envoi_message_report *report);
+int envoi_report_session_text(
+	struct envoi_buffer *out, const struct envoi_session_report *report);
+int envoi_report_session_json(
+	struct envoi_buffer *out, const struct envoi_session_report *report);
+int envoi_report_probe_text(
+	struct envoi_buffer *out, const struct envoi_session_report *report);
+int envoi_report_probe_json(
+	struct envoi_buffer *out, const struct envoi_session_report *report);
+int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_request *request,
+	size_t index, const char *source, const struct envoi_message_facts *facts);
+int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_request *request,
+	size_t index, const char *source, const struct envoi_message_facts *facts);
 
 #endif

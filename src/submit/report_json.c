@@ -16,8 +16,8 @@ static void put_enhanced(struct envoi_json *json, const struct envoi_reply *repl
 		envoi_json_null(json, "enhanced");
 		return;
 	}
-	(void)snprintf(text, sizeof(text), "%u.%u.%u", reply->enhanced[0], reply->enhanced[1],
-		reply->enhanced[2]);
+	(void)snprintf(text, sizeof(text), "%u.%u.%u", reply->enhanced[0],
+		reply->enhanced[1], reply->enhanced[2]);
 	envoi_json_text(json, "enhanced", text);
 }
 
@@ -33,7 +33,8 @@ static void put_reply_members(struct envoi_json *json, const struct envoi_reply 
 	envoi_json_number(json, "code", (uint64_t)reply->code);
 	put_enhanced(json, reply);
 	envoi_json_string(json, "text",
-		(struct envoi_span){reply->text != NULL ? reply->text : "", reply->length});
+		(struct envoi_span){
+			reply->text != NULL ? reply->text : "", reply->length});
 }
 
 static void put_reply(struct envoi_json *json, const char *key, const char *phase,
@@ -51,7 +52,8 @@ static void put_reply(struct envoi_json *json, const char *key, const char *phas
 	envoi_json_close(json, '}');
 }
 
-static void put_recipient(struct envoi_json *json, const struct envoi_recipient *recipient)
+static void put_recipient(
+	struct envoi_json *json, const struct envoi_recipient *recipient)
 {
 	const struct envoi_result *result = &recipient->result;
 	envoi_json_open(json, NULL, '{');
@@ -60,12 +62,14 @@ static void put_recipient(struct envoi_json *json, const struct envoi_recipient 
 	envoi_json_text(json, "phase", envoi_phase_name(result->phase));
 	put_reply_members(json, &result->reply);
 	if (result->reply.code == 0) {
-		envoi_json_text(json, "error", result->error != NULL ? result->error : "");
+		envoi_json_text(
+			json, "error", result->error != NULL ? result->error : "");
 	}
 	envoi_json_close(json, '}');
 }
 
-int report_message_json(struct envoi_buffer *out, const struct envoi_message_report *report)
+int envoi_report_message_json(
+	struct envoi_buffer *out, const struct envoi_message_report *report)
 {
 	struct envoi_json json;
 	envoi_json_begin(&json, out);
@@ -93,7 +97,8 @@ int report_message_json(struct envoi_buffer *out, const struct envoi_message_rep
 	return envoi_json_end(&json);
 }
 
-static void put_tls(struct envoi_json *json, const struct envoi_tls_facts *tls, bool certificate)
+static void put_tls(
+	struct envoi_json *json, const struct envoi_tls_facts *tls, bool certificate)
 {
 	if (tls == NULL) {
 		envoi_json_null(json, "tls");
@@ -114,8 +119,8 @@ static void put_tls(struct envoi_json *json, const struct envoi_tls_facts *tls, 
 }
 
 /* Everything but the type: sessions and probes share it. */
-static void put_session(struct envoi_json *json, const struct envoi_session_report *report,
-	bool certificate)
+static void put_session(struct envoi_json *json,
+	const struct envoi_session_report *report, bool certificate)
 {
 	static const enum envoi_phase phases[] = {
 		ENVOI_PHASE_CONNECT,
@@ -130,7 +135,8 @@ static void put_session(struct envoi_json *json, const struct envoi_session_repo
 	char number[8];
 	envoi_json_number(json, "index", report->index);
 	envoi_json_text(json, "server", report->server);
-	envoi_json_text(json, "address", report->address[0] != '\0' ? report->address : NULL);
+	envoi_json_text(
+		json, "address", report->address[0] != '\0' ? report->address : NULL);
 	if (report->port != 0) {
 		envoi_json_number(json, "port", report->port);
 	} else {
@@ -140,7 +146,7 @@ static void put_session(struct envoi_json *json, const struct envoi_session_repo
 	envoi_json_text(json, "hello", facts->hello);
 	envoi_json_null(json, "auth");
 	envoi_json_number(json, "messages", facts->accepted);
-	envoi_json_text(json, "close", report_close_name(facts, number));
+	envoi_json_text(json, "close", envoi_report_close_name(facts, number));
 	put_reply(json, "reply", NULL, &facts->close_reply);
 	if (facts->error.status != ENVOI_STATUS_OK) {
 		envoi_json_open(json, "error", '{');
@@ -154,13 +160,15 @@ static void put_session(struct envoi_json *json, const struct envoi_session_repo
 	envoi_json_open(json, "ms", '{');
 	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
 		if (facts->took_us[phases[i]] >= 0) {
-			envoi_json_ms(json, envoi_phase_name(phases[i]), facts->took_us[phases[i]]);
+			envoi_json_ms(json, envoi_phase_name(phases[i]),
+				facts->took_us[phases[i]]);
 		}
 	}
 	envoi_json_close(json, '}');
 }
 
-int report_session_json(struct envoi_buffer *out, const struct envoi_session_report *report)
+int envoi_report_session_json(
+	struct envoi_buffer *out, const struct envoi_session_report *report)
 {
 	struct envoi_json json;
 	envoi_json_begin(&json, out);
@@ -200,7 +208,8 @@ static void put_lines(struct envoi_json *json, const struct envoi_reply *hello)
 	envoi_json_close(json, ']');
 }
 
-int report_probe_json(struct envoi_buffer *out, const struct envoi_session_report *report)
+int envoi_report_probe_json(
+	struct envoi_buffer *out, const struct envoi_session_report *report)
 {
 	const struct envoi_session_facts *facts = report->facts;
 	struct envoi_json json;

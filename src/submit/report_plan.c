@@ -23,8 +23,8 @@ static int put_envelope(struct envoi_buffer *out, const struct envoi_request *re
 	return failed;
 }
 
-int report_plan_text(struct envoi_buffer *out, const struct envoi_request *request, size_t index,
-	const char *source, const struct envoi_message_facts *facts)
+int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_request *request,
+	size_t index, const char *source, const struct envoi_message_facts *facts)
 {
 	int failed = index == 0 ? put_envelope(out, request) : 0;
 	failed |= envoi_buffer_puts(out, "message    ");
@@ -42,8 +42,8 @@ int report_plan_text(struct envoi_buffer *out, const struct envoi_request *reque
 	return failed;
 }
 
-int report_plan_json(struct envoi_buffer *out, const struct envoi_request *request, size_t index,
-	const char *source, const struct envoi_message_facts *facts)
+int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_request *request,
+	size_t index, const char *source, const struct envoi_message_facts *facts)
 {
 	struct envoi_json json;
 	envoi_json_begin(&json, out);

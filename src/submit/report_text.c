@@ -48,7 +48,7 @@ static bool same_result(const struct envoi_result *a, const struct envoi_result 
 	}
 	if (a->reply.code != 0) {
 		return a->reply.length == 0
-			|| memcmp(a->reply.text, b->reply.text, a->reply.length) == 0;
+		       || memcmp(a->reply.text, b->reply.text, a->reply.length) == 0;
 	}
 	const char *x = a->error != NULL ? a->error : "";
 	const char *y = b->error != NULL ? b->error : "";
@@ -58,7 +58,8 @@ static bool same_result(const struct envoi_result *a, const struct envoi_result 
 static bool all_same(const struct envoi_message_report *report)
 {
 	for (size_t i = 1; i < report->count; i++) {
-		if (!same_result(&report->recipients[0].result, &report->recipients[i].result)) {
+		if (!same_result(&report->recipients[0].result,
+			    &report->recipients[i].result)) {
 			return false;
 		}
 	}
@@ -66,7 +67,8 @@ static bool all_same(const struct envoi_message_report *report)
 }
 
 /* ": <a@b> 550 No such user; <c@d> ...", without those delivered. */
-static int put_troubles(struct envoi_buffer *out, const struct envoi_message_report *report)
+static int put_troubles(
+	struct envoi_buffer *out, const struct envoi_message_report *report)
 {
 	size_t shown = 0, more = 0;
 	int failed = 0;
@@ -95,28 +97,31 @@ static int put_counts(struct envoi_buffer *out, const struct envoi_message_repor
 {
 	bool first = true;
 	int failed = 0;
-	for (int outcome = ENVOI_OUTCOME_DELIVERED; outcome <= ENVOI_OUTCOME_UNTRIED; outcome++) {
+	for (int outcome = ENVOI_OUTCOME_DELIVERED; outcome <= ENVOI_OUTCOME_UNTRIED;
+		outcome++) {
 		size_t n = 0;
 		for (size_t i = 0; i < report->count; i++) {
 			n += (int)report->recipients[i].result.outcome == outcome;
 		}
 		if (n > 0) {
-			failed |= envoi_buffer_printf(out, "%s%zu %s", first ? "" : ", ", n,
-				envoi_outcome_name((enum envoi_outcome)outcome));
+			failed |= envoi_buffer_printf(out, "%s%zu %s", first ? "" : ", ",
+				n, envoi_outcome_name((enum envoi_outcome)outcome));
 			first = false;
 		}
 	}
 	return failed;
 }
 
-int report_message_text(struct envoi_buffer *out, const struct envoi_message_report *report)
+int envoi_report_message_text(
+	struct envoi_buffer *out, const struct envoi_message_report *report)
 {
 	const char *outcome = envoi_message_outcome(report);
 	int failed = envoi_buffer_printf(out, "%-9s  ", outcome);
 	size_t before = out->len;
 	failed |= envoi_span_escape(out, envoi_span_of(report->source));
 	size_t width = out->len - before;
-	failed |= envoi_buffer_printf(out, "%*s  ", width < 10 ? (int)(10 - width) : 0, "");
+	failed |=
+		envoi_buffer_printf(out, "%*s  ", width < 10 ? (int)(10 - width) : 0, "");
 	if (strcmp(outcome, "partial") == 0) {
 		failed |= put_counts(out, report);
 		return failed | put_troubles(out, report);
@@ -146,10 +151,12 @@ static int put_close(struct envoi_buffer *out, const struct envoi_session_facts 
 		failed = envoi_buffer_puts(out, "closed by ");
 		failed |= put_reply(out, &facts->close_reply);
 	} else {
-		failed = envoi_buffer_printf(out, "close %s", report_close_name(facts, number));
+		failed = envoi_buffer_printf(
+			out, "close %s", envoi_report_close_name(facts, number));
 	}
 	if (facts->error.status == ENVOI_STATUS_OK
-		|| (facts->close == ENVOI_CLOSE_REPLY && facts->close_reply.code == 421)) {
+		|| (facts->close == ENVOI_CLOSE_REPLY
+			&& facts->close_reply.code == 421)) {
 		return failed;
 	}
 	failed |= envoi_buffer_printf(
@@ -161,16 +168,18 @@ static int put_close(struct envoi_buffer *out, const struct envoi_session_facts 
 	return failed;
 }
 
-int report_session_text(struct envoi_buffer *out, const struct envoi_session_report *report)
+int envoi_report_session_text(
+	struct envoi_buffer *out, const struct envoi_session_report *report)
 {
 	const struct envoi_session_facts *facts = report->facts;
 	int failed = envoi_buffer_printf(out, "%-9s  ", "session");
 	failed |= envoi_span_escape(out, envoi_span_of(report->label));
-	failed |= envoi_buffer_printf(out, "  %s", report->tls != NULL ? report->tls->version
-		: report->address[0] == '\0'                              ? "not connected"
-									  : "plain");
-	failed |= envoi_buffer_printf(
-		out, "  %zu message%s  ", facts->accepted, facts->accepted == 1 ? "" : "s");
+	failed |= envoi_buffer_printf(out, "  %s",
+		report->tls != NULL	     ? report->tls->version
+		: report->address[0] == '\0' ? "not connected"
+					     : "plain");
+	failed |= envoi_buffer_printf(out, "  %zu message%s  ", facts->accepted,
+		facts->accepted == 1 ? "" : "s");
 	return failed | put_close(out, facts);
 }
 
@@ -179,18 +188,20 @@ static int put_probe_tls(struct envoi_buffer *out, const struct envoi_tls_facts 
 	if (tls == NULL) {
 		return envoi_buffer_puts(out, "tls        none\n");
 	}
-	int failed = envoi_buffer_printf(out, "tls        %s  %s  %s\n", tls->version, tls->cipher,
-		tls->verified ? "verified" : "NOT verified");
+	int failed = envoi_buffer_printf(out, "tls        %s  %s  %s\n", tls->version,
+		tls->cipher, tls->verified ? "verified" : "NOT verified");
 	if (tls->subject[0] != '\0') {
 		failed |= envoi_buffer_printf(out,
-			"           subject %s\n           issuer  %s\n           until   %s\n"
+			"           subject %s\n           issuer  %s\n           until  "
+			" %s\n"
 			"           key     %s\n",
 			tls->subject, tls->issuer, tls->not_after, tls->pin);
 	}
 	return failed;
 }
 
-static int put_probe_hello(struct envoi_buffer *out, const struct envoi_session_facts *facts)
+static int put_probe_hello(
+	struct envoi_buffer *out, const struct envoi_session_facts *facts)
 {
 	struct envoi_span rest = {facts->hello_reply.text, facts->hello_reply.length};
 	const char *head = facts->hello;
@@ -198,7 +209,8 @@ static int put_probe_hello(struct envoi_buffer *out, const struct envoi_session_
 	while (head != NULL && (rest.len > 0 || head == facts->hello)) {
 		const char *lf = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
 		size_t n = lf != NULL ? (size_t)(lf - rest.data) : rest.len;
-		failed |= envoi_buffer_printf(out, "%-9s  ", head == facts->hello ? head : "");
+		failed |= envoi_buffer_printf(
+			out, "%-9s  ", head == facts->hello ? head : "");
 		failed |= envoi_span_escape(out, (struct envoi_span){rest.data, n});
 		failed |= envoi_buffer_puts(out, "\n");
 		head = "";
@@ -209,7 +221,8 @@ static int put_probe_hello(struct envoi_buffer *out, const struct envoi_session_
 	return failed;
 }
 
-int report_probe_text(struct envoi_buffer *out, const struct envoi_session_report *report)
+int envoi_report_probe_text(
+	struct envoi_buffer *out, const struct envoi_session_report *report)
 {
 	const struct envoi_session_facts *facts = report->facts;
 	int failed = envoi_buffer_puts(out, "server     ");

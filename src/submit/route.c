@@ -43,7 +43,8 @@ static bool has_live_address(const struct envoi_route *route)
 static int resolve_current(struct envoi_route *route, struct envoi_error *err)
 {
 	const struct envoi_server *server = &route->request->servers[route->server];
-	if (envoi_resolve(server, route->request->family, &route->endpoints, &route->count, err)
+	if (envoi_resolve(
+		    server, route->request->family, &route->endpoints, &route->count, err)
 		!= 0) {
 		return -1;
 	}
@@ -61,7 +62,8 @@ const struct envoi_server *envoi_route_next(struct envoi_route *route,
 	void *context)
 {
 	while (route->server < route->request->server_count) {
-		const struct envoi_server *server = &route->request->servers[route->server];
+		const struct envoi_server *server =
+			&route->request->servers[route->server];
 		struct envoi_error err = ENVOI_ERROR_NONE;
 		if (route->endpoints == NULL && resolve_current(route, &err) != 0) {
 			envoi_route_fault(route, &err, ENVOI_PHASE_RESOLVE, NULL);

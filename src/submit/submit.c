@@ -119,8 +119,9 @@ static void report_session(struct run *run, const struct envoi_session_report *r
 }
 
 /* A server there was no connection to. */
-static void report_failure(struct run *run, size_t index, const struct envoi_server *server,
-	enum envoi_phase phase, const struct envoi_error *err)
+static void report_failure(struct run *run, size_t index,
+	const struct envoi_server *server, enum envoi_phase phase,
+	const struct envoi_error *err)
 {
 	struct envoi_session_facts facts = {
 		.close = ENVOI_CLOSE_NOT_SENT,
@@ -130,20 +131,21 @@ static void report_failure(struct run *run, size_t index, const struct envoi_ser
 	for (size_t i = 0; i < ENVOI_PHASE_COUNT; i++) {
 		facts.took_us[i] = -1;
 	}
-	report_session(run, &(struct envoi_session_report){
-		.index = index,
-		.server = server->host != NULL ? server->host : server->path,
-		.label = server->label,
-		.address = "",
-		.port = server->port,
-		.facts = &facts,
-	});
+	report_session(
+		run, &(struct envoi_session_report){
+			     .index = index,
+			     .server = server->host != NULL ? server->host : server->path,
+			     .label = server->label,
+			     .address = "",
+			     .port = server->port,
+			     .facts = &facts,
+		     });
 	note(run, '!', "%s: %s", server->label, err->text);
 	warn(run, err);
 }
 
-static void resolve_failed(void *context, const struct envoi_server *server,
-	const struct envoi_error *err)
+static void resolve_failed(
+	void *context, const struct envoi_server *server, const struct envoi_error *err)
 {
 	struct run *run = context;
 	report_failure(run, run->sessions++, server, ENVOI_PHASE_RESOLVE, err);
@@ -151,19 +153,21 @@ static void resolve_failed(void *context, const struct envoi_server *server,
 
 static void report_link(struct channel *channel, int64_t now)
 {
-	struct envoi_session_facts facts = *envoi_session_facts(envoi_link_session(channel->link));
+	struct envoi_session_facts facts =
+		*envoi_session_facts(envoi_link_session(channel->link));
 	facts.took_us[ENVOI_PHASE_CONNECT] = channel->connected - channel->began;
 	facts.took_us[ENVOI_PHASE_TOTAL] = now - channel->began;
-	report_session(channel->run, &(struct envoi_session_report){
-		.index = channel->session,
-		.server = channel->server->host != NULL ? channel->server->host
-							: channel->server->path,
-		.label = channel->server->label,
-		.address = channel->address,
-		.port = channel->server->port,
-		.tls = envoi_link_tls(channel->link),
-		.facts = &facts,
-	});
+	report_session(channel->run,
+		&(struct envoi_session_report){
+			.index = channel->session,
+			.server = channel->server->host != NULL ? channel->server->host
+								: channel->server->path,
+			.label = channel->server->label,
+			.address = channel->address,
+			.port = channel->server->port,
+			.tls = envoi_link_tls(channel->link),
+			.facts = &facts,
+		});
 }
 
 /* -- connecting --------------------------------------------------------------- */
@@ -194,7 +198,8 @@ static int copy_live_endpoints(struct channel *channel)
 	return 0;
 }
 
-static int64_t timeout_of(const struct run *run, enum envoi_phase phase, int64_t normal_us)
+static int64_t timeout_of(
+	const struct run *run, enum envoi_phase phase, int64_t normal_us)
 {
 	int64_t given = run->request->session.timeout_us[phase];
 	return given > 0 ? given : normal_us;
@@ -204,7 +209,8 @@ static int64_t timeout_of(const struct run *run, enum envoi_phase phase, int64_t
 static bool channel_start(struct channel *channel, int64_t now)
 {
 	struct run *run = channel->run;
-	const struct envoi_server *server = envoi_route_next(&run->route, resolve_failed, run);
+	const struct envoi_server *server =
+		envoi_route_next(&run->route, resolve_failed, run);
 	if (server == NULL) {
 		return false;
 	}
@@ -216,8 +222,9 @@ static bool channel_start(struct channel *channel, int64_t now)
 		const struct envoi_endpoint *source =
 			run->route.source.length > 0 ? &run->route.source : NULL;
 		note(run, '=', "connect to %s", server->label);
-		channel->connector = envoi_connector_new(channel->list, channel->count, source,
-			now, now + timeout_of(run, ENVOI_PHASE_CONNECT, 30000000), &err);
+		channel->connector = envoi_connector_new(channel->list, channel->count,
+			source, now, now + timeout_of(run, ENVOI_PHASE_CONNECT, 30000000),
+			&err);
 	}
 	if (channel->connector == NULL) {
 		(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
@@ -281,11 +288,12 @@ static void connected(struct channel *channel, int fd, size_t index, int64_t now
 		.tls_context = run,
 		.host = run->request->tls.name != NULL ? run->request->tls.name
 						       : channel->server->host,
-		.trace = {
-			.context = run->request->observer.context,
-			.line = run->request->observer.trace,
-			.data = run->request->observer.trace_data,
-		},
+		.trace =
+			{
+				.context = run->request->observer.context,
+				.line = run->request->observer.trace,
+				.data = run->request->observer.trace_data,
+			},
 	};
 	options.session.helo = channel->helo;
 	options.session.lmtp = channel->server->lmtp;
@@ -308,14 +316,16 @@ static bool other_channel_works(const struct channel *channel)
 	for (size_t i = 0; i < run->channel_count; i++) {
 		const struct channel *other = &run->channels[i];
 		if (other != channel && other->state == CHANNEL_RUNNING
-			&& envoi_session_facts(envoi_link_session(other->link))->established) {
+			&& envoi_session_facts(envoi_link_session(other->link))
+				   ->established) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void session_failed(struct channel *channel, const struct envoi_session_facts *facts)
+static void session_failed(
+	struct channel *channel, const struct envoi_session_facts *facts)
 {
 	struct run *run = channel->run;
 	struct envoi_error fault = facts->error;
@@ -334,7 +344,7 @@ static void channel_end(struct channel *channel, int64_t now)
 	const struct envoi_session_facts *facts =
 		envoi_session_facts(envoi_link_session(channel->link));
 	bool useless = channel->settled == 0
-		&& (facts->error.status != ENVOI_STATUS_OK || channel->mails > 0);
+		       && (facts->error.status != ENVOI_STATUS_OK || channel->mails > 0);
 	/* One that is out of step once is not to be trusted with the rest. */
 	useless = useless || facts->error.status == ENVOI_STATUS_PROTOCOL;
 	bool retire = !facts->established && other_channel_works(channel);
@@ -348,13 +358,14 @@ static void channel_end(struct channel *channel, int64_t now)
 			struct envoi_error told = err;
 			(void)envoi_error_set(&told, err.status, "%s: %s: %d %s",
 				channel->server->label, err.text, facts->error_reply.code,
-				facts->error_reply.text != NULL ? facts->error_reply.text : "");
+				facts->error_reply.text != NULL ? facts->error_reply.text
+								: "");
 			memcpy(told.hint, err.hint, sizeof(told.hint));
 			err = told;
 		} else {
 			struct envoi_error told = err;
-			(void)envoi_error_set(
-				&told, err.status, "%s: %s", channel->server->label, err.text);
+			(void)envoi_error_set(&told, err.status, "%s: %s",
+				channel->server->label, err.text);
 			memcpy(told.hint, err.hint, sizeof(told.hint));
 			err = told;
 		}
@@ -378,7 +389,8 @@ static void channel_feed(struct channel *channel, int64_t now)
 	}
 	if (run->job != NULL) {
 		size_t before = channel->mails;
-		more = envoi_job_feed(run->job, session, channel->session, &channel->mails);
+		more = envoi_job_feed(
+			run->job, session, channel->session, &channel->mails);
 		channel->flying += channel->mails - before;
 	}
 	if (!more || channel->flying == 0) {
@@ -397,9 +409,11 @@ static void explain_refusal(struct channel *channel, const struct envoi_transact
 	}
 	struct envoi_error err;
 	run->explained = true;
-	bool tls = !facts->tls && (facts->capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
+	bool tls =
+		!facts->tls && (facts->capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
 	(void)envoi_error_set(&err, tls ? ENVOI_STATUS_REFUSED : ENVOI_STATUS_AUTH,
-		"%s: %s required: 530 %s", channel->server->label, tls ? "TLS" : "authentication",
+		"%s: %s required: 530 %s", channel->server->label,
+		tls ? "TLS" : "authentication",
 		t->reply.text != NULL ? t->reply.text : "");
 	if (tls) {
 		envoi_error_hint(&err, "the server offers STARTTLS: --tls starttls");
@@ -407,7 +421,8 @@ static void explain_refusal(struct channel *channel, const struct envoi_transact
 	warn(run, &err);
 }
 
-static void channel_finished(struct channel *channel, struct envoi_transaction *transaction)
+static void channel_finished(
+	struct channel *channel, struct envoi_transaction *transaction)
 {
 	explain_refusal(channel, transaction);
 	bool again = transaction != envoi_link_unreadable(channel->link);
@@ -443,7 +458,8 @@ static void channel_step(struct channel *channel, int64_t now)
 	size_t index = 0;
 	struct envoi_error err;
 	if (channel->state == CHANNEL_CONNECTING) {
-		switch (envoi_connector_step(channel->connector, now, &fd, &index, &err)) {
+		switch (envoi_connector_step(
+			channel->connector, now, &fd, &index, &err)) {
 		case ENVOI_CONNECT_MORE:
 			return;
 		case ENVOI_CONNECT_FAILED:
@@ -472,11 +488,13 @@ static bool start_channels(struct run *run, int64_t now)
 	size_t busy = 0;
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
-		if (channel->state == CHANNEL_IDLE && !run->stopped && (busy == 0 || run->proven)
-			&& has_work(run) && !channel_start(channel, now)) {
+		if (channel->state == CHANNEL_IDLE && !run->stopped
+			&& (busy == 0 || run->proven) && has_work(run)
+			&& !channel_start(channel, now)) {
 			break;
 		}
-		if (channel->state == CHANNEL_CONNECTING || channel->state == CHANNEL_RUNNING) {
+		if (channel->state == CHANNEL_CONNECTING
+			|| channel->state == CHANNEL_RUNNING) {
 			busy++;
 		}
 	}
@@ -520,7 +538,8 @@ static int poll_timeout(int64_t due, int64_t now)
 }
 
 /* The run ends before its time: no connection is begun, sessions are told. */
-static void stop(struct run *run, const struct envoi_error *why, bool at_once, int64_t now)
+static void stop(
+	struct run *run, const struct envoi_error *why, bool at_once, int64_t now)
 {
 	run->stopped = true;
 	note(run, '!', "%s", why->text);
@@ -529,7 +548,8 @@ static void stop(struct run *run, const struct envoi_error *why, bool at_once, i
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
 		if (channel->state == CHANNEL_CONNECTING) {
-			report_failure(run, channel->session, channel->server, ENVOI_PHASE_CONNECT, why);
+			report_failure(run, channel->session, channel->server,
+				ENVOI_PHASE_CONNECT, why);
 			channel_reset(channel);
 		} else if (channel->state == CHANNEL_RUNNING && at_once) {
 			envoi_session_abort(envoi_link_session(channel->link), why,
@@ -544,12 +564,15 @@ static void check_stop(struct run *run, int64_t now)
 {
 	struct envoi_error err;
 	if (run->fds[0].revents != 0 && !run->stopped) {
-		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY, "interrupted by a signal");
+		(void)envoi_error_set(
+			&err, ENVOI_STATUS_TEMPORARY, "interrupted by a signal");
 		stop(run, &err, false, now);
 	}
 	if (now >= run->deadline) {
-		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY, "timeout: the run took %g s (total)",
-			(double)run->request->session.timeout_us[ENVOI_PHASE_TOTAL] / 1e6);
+		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY,
+			"timeout: the run took %g s (total)",
+			(double)run->request->session.timeout_us[ENVOI_PHASE_TOTAL]
+				/ 1e6);
 		run->deadline = ENVOI_CLOCK_NEVER;
 		stop(run, &err, true, now);
 	}
@@ -561,7 +584,8 @@ static void loop(struct run *run)
 	while (start_channels(run, now)) {
 		size_t count;
 		int64_t due = prepare_poll(run, &count);
-		if (poll(run->fds, (nfds_t)count, poll_timeout(due, now)) < 0 && errno != EINTR) {
+		if (poll(run->fds, (nfds_t)count, poll_timeout(due, now)) < 0
+			&& errno != EINTR) {
 			struct envoi_error err;
 			(void)envoi_error_sys(&err, ENVOI_STATUS_SYSTEM, errno, "poll");
 			stop(run, &err, true, now);
@@ -570,9 +594,10 @@ static void loop(struct run *run)
 		check_stop(run, now);
 		for (size_t i = 0; i < run->channel_count; i++) {
 			struct channel *channel = &run->channels[i];
-			if (channel->state == CHANNEL_RUNNING && channel->poll_count == 1) {
-				envoi_link_ready(
-					channel->link, run->fds[channel->poll_first].revents);
+			if (channel->state == CHANNEL_RUNNING
+				&& channel->poll_count == 1) {
+				envoi_link_ready(channel->link,
+					run->fds[channel->poll_first].revents);
 			}
 			channel_step(channel, now);
 		}
@@ -589,13 +614,15 @@ static int check_tls_files(struct run *run, struct envoi_error *err)
 	return tls_context(run, err) != NULL ? 0 : -1;
 }
 
-static int run_init(struct run *run, const struct envoi_request *request, struct envoi_error *err)
+static int run_init(
+	struct run *run, const struct envoi_request *request, struct envoi_error *err)
 {
 	*run = (struct run){.request = request, .deadline = ENVOI_CLOCK_NEVER};
 	run->probe = request->source_count == 0 && request->recipient_count == 0;
 	run->channel_count = request->sessions > 0 && !run->probe ? request->sessions : 1;
 	run->channels = calloc(run->channel_count, sizeof(*run->channels));
-	run->fds = calloc(run->channel_count * ENVOI_LIMIT_HOST_ADDRESSES + 1, sizeof(*run->fds));
+	run->fds = calloc(
+		run->channel_count * ENVOI_LIMIT_HOST_ADDRESSES + 1, sizeof(*run->fds));
 	if (run->channels == NULL || run->fds == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
@@ -606,7 +633,8 @@ static int run_init(struct run *run, const struct envoi_request *request, struct
 	if (total > 0) {
 		run->deadline = envoi_clock_now() + total;
 	}
-	if (envoi_route_init(&run->route, request, err) != 0 || check_tls_files(run, err) != 0) {
+	if (envoi_route_init(&run->route, request, err) != 0
+		|| check_tls_files(run, err) != 0) {
 		return -1;
 	}
 	if (!run->probe) {
@@ -645,8 +673,8 @@ enum envoi_status envoi_submit(const struct envoi_request *request)
 		status = run.probed ? ENVOI_STATUS_OK : run.route.fault.status;
 	} else {
 		if (run.route.fault.status == ENVOI_STATUS_OK) {
-			(void)envoi_error_set(
-				&run.route.fault, ENVOI_STATUS_TEMPORARY, "no connection was left");
+			(void)envoi_error_set(&run.route.fault, ENVOI_STATUS_TEMPORARY,
+				"no connection was left");
 		}
 		envoi_job_give_up(run.job, &run.route.fault, run.route.fault_phase,
 			&run.route.fault_reply);

@@ -43,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)envoi_address_is_helo(text);
 	free(text);
 	if (envoi_address_parse((const char *)data, size, true, &mailbox, &err) != 0) {
-		MUST(mailbox == NULL && err.status == ENVOI_STATUS_USAGE &&
-			err.text[0] != '\0');
+		MUST(mailbox == NULL && err.status == ENVOI_STATUS_USAGE
+			&& err.text[0] != '\0');
 		return 0;
 	}
 	MUST(err.status == ENVOI_STATUS_OK);

@@ -67,7 +67,8 @@ static void end_message(struct run *run)
 	for (size_t i = 0; i < n; i++) {
 		MUST(strlen(envoi_receiver_recipient(run->receiver, i)) > 0);
 		/* In SMTP the first one settles it and frees the rest. */
-		envoi_receiver_answer(run->receiver, octets.len % 2 == 0 ? 250 : 451, "2.0.0", "x");
+		envoi_receiver_answer(
+			run->receiver, octets.len % 2 == 0 ? 250 : 451, "2.0.0", "x");
 		if (envoi_receiver_recipient_count(run->receiver) == 0) {
 			return;
 		}
@@ -85,7 +86,8 @@ static void obey(struct run *run, enum envoi_receiver_event event, struct envoi_
 	case ENVOI_RECEIVER_RCPT:
 		MUST(!run->in_message && text.len <= ENVOI_LIMIT_ADDRESS);
 		append(&run->log, text.data, text.len);
-		envoi_receiver_answer(run->receiver, text.len % 7 == 3 ? 550 : 250, NULL, "x\r\ny");
+		envoi_receiver_answer(
+			run->receiver, text.len % 7 == 3 ? 550 : 250, NULL, "x\r\ny");
 		break;
 	case ENVOI_RECEIVER_MESSAGE_BEGIN:
 		MUST(!run->in_message);
@@ -135,13 +137,16 @@ static void pull(struct run *run)
 	} while (before > 0);
 }
 
-static void hold(struct run *run, unsigned setup, const uint8_t *data, size_t size, size_t piece)
+static void hold(
+	struct run *run, unsigned setup, const uint8_t *data, size_t size, size_t piece)
 {
 	struct envoi_receiver_options options = {
 		.hostname = "mx",
 		.lmtp = (setup & SETUP_LMTP) != 0,
-		.extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_SIZE | ENVOI_EXT_8BITMIME
-			| ((setup & SETUP_NO_CODES) != 0 ? 0 : ENVOI_EXT_ENHANCEDSTATUSCODES)
+		.extensions =
+			ENVOI_EXT_PIPELINING | ENVOI_EXT_SIZE | ENVOI_EXT_8BITMIME
+			| ((setup & SETUP_NO_CODES) != 0 ? 0
+							 : ENVOI_EXT_ENHANCEDSTATUSCODES)
 			| ((setup & SETUP_NO_CHUNKING) != 0 ? 0 : ENVOI_EXT_CHUNKING)
 			| ((setup & SETUP_TLS) != 0 ? ENVOI_EXT_STARTTLS : 0),
 		.max_size = MAX_SIZE,

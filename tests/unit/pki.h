@@ -45,7 +45,8 @@ struct pki_options {
 static inline void pki_open_directory(char directory[128])
 {
 	const char *base = getenv("TMPDIR");
-	(void)snprintf(directory, 128, "%.100s/envoi-XXXXXX", base != NULL ? base : "/tmp");
+	(void)snprintf(
+		directory, 128, "%.100s/envoi-XXXXXX", base != NULL ? base : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 }
 
@@ -75,8 +76,8 @@ static inline void pki_extend(X509 *certificate, X509 *issuer, int nid, const ch
 	X509_EXTENSION_free(extension);
 }
 
-static inline void pki_write(const struct pki *pki, const char *path, bool certificate, bool key,
-	const char *password)
+static inline void pki_write(const struct pki *pki, const char *path, bool certificate,
+	bool key, const char *password)
 {
 	FILE *file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
@@ -84,27 +85,29 @@ static inline void pki_write(const struct pki *pki, const char *path, bool certi
 		ck_assert_int_eq(PEM_write_X509(file, pki->certificate), 1);
 	}
 	if (key) {
-		ck_assert_int_eq(PEM_write_PrivateKey(file, pki->key,
-					 password != NULL ? EVP_aes_128_cbc() : NULL,
-					 (const unsigned char *)password,
-					 password != NULL ? (int)strlen(password) : 0, NULL, NULL),
+		ck_assert_int_eq(
+			PEM_write_PrivateKey(file, pki->key,
+				password != NULL ? EVP_aes_128_cbc() : NULL,
+				(const unsigned char *)password,
+				password != NULL ? (int)strlen(password) : 0, NULL, NULL),
 			1);
 	}
 	ck_assert_int_eq(fclose(file), 0);
 }
 
-static inline void pki_make(struct pki *pki, const char *directory,
-	const struct pki_options *options)
+static inline void pki_make(
+	struct pki *pki, const char *directory, const struct pki_options *options)
 {
 	static long serial = 1;
 	*pki = (struct pki){.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
-	X509 *issuer = options->issuer != NULL ? options->issuer->certificate : pki->certificate;
+	X509 *issuer =
+		options->issuer != NULL ? options->issuer->certificate : pki->certificate;
 	X509_set_version(pki->certificate, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(pki->certificate), serial++);
 	X509_gmtime_adj(X509_getm_notBefore(pki->certificate), options->from * 86400);
 	X509_gmtime_adj(X509_getm_notAfter(pki->certificate), options->to * 86400);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(pki->certificate), "CN", MBSTRING_UTF8,
-		(const unsigned char *)options->name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(pki->certificate), "CN",
+		MBSTRING_UTF8, (const unsigned char *)options->name, -1, -1, 0);
 	X509_set_issuer_name(pki->certificate, X509_get_subject_name(issuer));
 	X509_set_pubkey(pki->certificate, pki->key);
 	pki_extend(pki->certificate, issuer, NID_basic_constraints,
@@ -113,14 +116,17 @@ static inline void pki_make(struct pki *pki, const char *directory,
 	if (options->san != NULL) {
 		pki_extend(pki->certificate, issuer, NID_subject_alt_name, options->san);
 	}
-	ck_assert_int_gt(X509_sign(pki->certificate,
-				 options->issuer != NULL ? options->issuer->key : pki->key,
-				 EVP_sha256()),
+	ck_assert_int_gt(
+		X509_sign(pki->certificate,
+			options->issuer != NULL ? options->issuer->key : pki->key,
+			EVP_sha256()),
 		0);
 	(void)snprintf(pki->certificate_path, sizeof(pki->certificate_path), "%s/%ld.crt",
 		directory, serial);
-	(void)snprintf(pki->key_path, sizeof(pki->key_path), "%s/%ld.key", directory, serial);
-	(void)snprintf(pki->both_path, sizeof(pki->both_path), "%s/%ld.pem", directory, serial);
+	(void)snprintf(
+		pki->key_path, sizeof(pki->key_path), "%s/%ld.key", directory, serial);
+	(void)snprintf(
+		pki->both_path, sizeof(pki->both_path), "%s/%ld.pem", directory, serial);
 	pki_write(pki, pki->certificate_path, true, false, NULL);
 	pki_write(pki, pki->key_path, false, true, options->password);
 	pki_write(pki, pki->both_path, true, true, options->password);

@@ -80,7 +80,8 @@ START_TEST(escape_leaves_nothing_unprintable)
 {
 	struct envoi_buffer b;
 	envoi_buffer_init(&b, 4096);
-	ck_assert_int_eq(envoi_span_escape(&b, (struct envoi_span){"a\x1b[0m\0\\\x9b\n~", 10}), 0);
+	ck_assert_int_eq(
+		envoi_span_escape(&b, (struct envoi_span){"a\x1b[0m\0\\\x9b\n~", 10}), 0);
 	ck_assert_str_eq(envoi_buffer_string(&b), "a\\x1B[0m\\x00\\\\\\x9B\\x0A~");
 	envoi_buffer_finish(&b);
 }
@@ -104,8 +105,10 @@ START_TEST(worse_status_wins_either_way)
 	size_t n = sizeof(order) / sizeof(order[0]);
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = i; j < n; j++) {
-			ck_assert_int_eq(envoi_status_worse(order[i], order[j]), order[i]);
-			ck_assert_int_eq(envoi_status_worse(order[j], order[i]), order[i]);
+			ck_assert_int_eq(
+				envoi_status_worse(order[i], order[j]), order[i]);
+			ck_assert_int_eq(
+				envoi_status_worse(order[j], order[i]), order[i]);
 		}
 	}
 	ck_assert_int_eq(envoi_status_worse(66, 74), 66);
@@ -115,7 +118,8 @@ END_TEST
 START_TEST(error_texts_are_printable)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	ck_assert_int_eq(envoi_error_set(&err, ENVOI_STATUS_USAGE, "bad '%s'", "\r\n\x1b"), -1);
+	ck_assert_int_eq(
+		envoi_error_set(&err, ENVOI_STATUS_USAGE, "bad '%s'", "\r\n\x1b"), -1);
 	ck_assert_str_eq(err.text, "bad '\?\?\?'");
 	ck_assert_int_eq(envoi_error_set(NULL, ENVOI_STATUS_USAGE, "x"), -1);
 }
@@ -127,7 +131,8 @@ int main(void)
 	TCase *tcase = tcase_create("base");
 	tcase_add_test(tcase, buffer_keeps_to_its_maximum);
 	tcase_add_test(tcase, buffer_holds_any_byte);
-	tcase_add_loop_test(tcase, number_is_strict, 0, sizeof(numbers) / sizeof(numbers[0]));
+	tcase_add_loop_test(
+		tcase, number_is_strict, 0, sizeof(numbers) / sizeof(numbers[0]));
 	tcase_add_test(tcase, escape_leaves_nothing_unprintable);
 	tcase_add_test(tcase, words_are_split_at_blanks);
 	tcase_add_test(tcase, worse_status_wins_either_way);

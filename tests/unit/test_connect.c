@@ -62,7 +62,8 @@ static void open_hole(struct hole *hole)
 	hole->listener = open_listener(0, &hole->endpoint);
 	for (size_t i = 0; i < 16; i++) {
 		hole->fillers[i] = envoi_socket_open(AF_INET);
-		(void)connect(hole->fillers[i], &hole->endpoint.address.sa, hole->endpoint.length);
+		(void)connect(hole->fillers[i], &hole->endpoint.address.sa,
+			hole->endpoint.length);
 	}
 	/* Those that the kernel took are connected by now or soon. */
 	struct pollfd pfd = {.fd = hole->fillers[0], .events = POLLOUT};
@@ -79,8 +80,8 @@ static void close_hole(struct hole *hole)
 
 /* Steps at one moment, waiting for events only, until it is no longer MORE or
  * nothing happened for so many milliseconds. */
-static enum envoi_connect go_on(struct envoi_connector *connector, int64_t now, int wait_ms,
-	int *ret_fd, size_t *ret_index, struct envoi_error *err)
+static enum envoi_connect go_on(struct envoi_connector *connector, int64_t now,
+	int wait_ms, int *ret_fd, size_t *ret_index, struct envoi_error *err)
 {
 	for (;;) {
 		enum envoi_connect result =
@@ -115,7 +116,8 @@ START_TEST(refused_address_gives_way_at_once)
 	size_t index = 9;
 	struct envoi_connector *connector =
 		envoi_connector_new(list, 2, NULL, START, START + 30 * SECOND, &err);
-	ck_assert_int_eq(go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_DONE);
+	ck_assert_int_eq(
+		go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_DONE);
 	ck_assert_uint_eq(index, 1);
 	ck_assert_int_eq(envoi_connector_reason(connector, 0), ECONNREFUSED);
 	ck_assert_int_eq(envoi_connector_reason(connector, 1), 0);
@@ -136,11 +138,12 @@ START_TEST(all_refused_lists_each_reason)
 	size_t index = 9;
 	struct envoi_connector *connector =
 		envoi_connector_new(list, 2, NULL, START, START + 30 * SECOND, &err);
-	ck_assert_int_eq(go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_FAILED);
+	ck_assert_int_eq(
+		go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_FAILED);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_TEMPORARY);
 	ck_assert_int_eq(err.sys, ECONNREFUSED);
-	ck_assert_str_eq(err.text,
-		"127.0.0.1: connection refused; 127.0.0.1: connection refused");
+	ck_assert_str_eq(
+		err.text, "127.0.0.1: connection refused; 127.0.0.1: connection refused");
 	ck_assert_int_eq(fd, -1);
 	envoi_connector_free(connector);
 	close(a);
@@ -159,7 +162,8 @@ START_TEST(silent_address_is_overtaken)
 	size_t index = 9;
 	struct envoi_connector *connector =
 		envoi_connector_new(list, 2, NULL, START, START + 30 * SECOND, &err);
-	ck_assert_int_eq(go_on(connector, START, 20, &fd, &index, &err), ENVOI_CONNECT_MORE);
+	ck_assert_int_eq(
+		go_on(connector, START, 20, &fd, &index, &err), ENVOI_CONNECT_MORE);
 	/* The second one is due after the Connection Attempt Delay, not before. */
 	ck_assert_int_eq(envoi_connector_deadline(connector), START + SECOND / 4);
 	ck_assert_int_eq(go_on(connector, START + SECOND / 4 - 1, 20, &fd, &index, &err),
@@ -234,7 +238,8 @@ START_TEST(deadline_already_past_tries_nothing)
 	size_t index = 9;
 	struct envoi_connector *connector =
 		envoi_connector_new(&endpoint, 1, NULL, START, START, &err);
-	ck_assert_int_eq(go_on(connector, START, 20, &fd, &index, &err), ENVOI_CONNECT_FAILED);
+	ck_assert_int_eq(
+		go_on(connector, START, 20, &fd, &index, &err), ENVOI_CONNECT_FAILED);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_TEMPORARY);
 	ck_assert_str_ne(err.text, "");
 	envoi_connector_free(connector);
@@ -254,7 +259,8 @@ START_TEST(source_passes_over_the_other_family)
 	size_t index = 9;
 	struct envoi_connector *connector =
 		envoi_connector_new(list, 2, &source, START, START + SECOND, &err);
-	ck_assert_int_eq(go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_DONE);
+	ck_assert_int_eq(
+		go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_DONE);
 	ck_assert_int_eq(envoi_connector_reason(connector, 0), EAFNOSUPPORT);
 	char literal[64];
 	envoi_resolve_local_literal(fd, literal, sizeof(literal));
@@ -263,7 +269,8 @@ START_TEST(source_passes_over_the_other_family)
 	envoi_connector_free(connector);
 	/* Nothing but the other family. */
 	connector = envoi_connector_new(list, 1, &source, START, START + SECOND, &err);
-	ck_assert_int_eq(go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_FAILED);
+	ck_assert_int_eq(
+		go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_FAILED);
 	ck_assert_str_eq(err.text, "::1: not the family of the source address");
 	envoi_connector_free(connector);
 	close(listener);
@@ -281,9 +288,11 @@ START_TEST(foreign_source_is_told)
 	size_t index = 9;
 	struct envoi_connector *connector =
 		envoi_connector_new(&endpoint, 1, &source, START, START + SECOND, &err);
-	ck_assert_int_eq(go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_FAILED);
+	ck_assert_int_eq(
+		go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_FAILED);
 	ck_assert_int_eq(err.sys, EADDRNOTAVAIL);
-	ck_assert_msg(strncmp(err.text, "127.0.0.1: source address: ", 27) == 0, "%s", err.text);
+	ck_assert_msg(strncmp(err.text, "127.0.0.1: source address: ", 27) == 0, "%s",
+		err.text);
 	envoi_connector_free(connector);
 	close(listener);
 }
@@ -303,7 +312,8 @@ START_TEST(unix_socket_waits_for_room)
 	size_t index = 9;
 	struct envoi_connector *connector =
 		envoi_connector_new(list, count, NULL, START, START + SECOND, &err);
-	ck_assert_int_eq(go_on(connector, START, 20, &fd, &index, &err), ENVOI_CONNECT_FAILED);
+	ck_assert_int_eq(
+		go_on(connector, START, 20, &fd, &index, &err), ENVOI_CONNECT_FAILED);
 	ck_assert_int_eq(err.sys, ENOENT);
 	envoi_connector_free(connector);
 
@@ -314,7 +324,8 @@ START_TEST(unix_socket_waits_for_room)
 	size_t n = 0;
 	enum envoi_connect result = ENVOI_CONNECT_DONE;
 	while (result == ENVOI_CONNECT_DONE && n < 8) {
-		connector = envoi_connector_new(list, count, NULL, START, START + SECOND, &err);
+		connector = envoi_connector_new(
+			list, count, NULL, START, START + SECOND, &err);
 		result = envoi_connector_step(connector, START, &taken[n], &index, &err);
 		if (result == ENVOI_CONNECT_DONE) {
 			n++;
@@ -355,7 +366,8 @@ START_TEST(long_list_of_reasons_is_cut_at_a_whole_one)
 	size_t index = 9;
 	struct envoi_connector *connector =
 		envoi_connector_new(list, 40, NULL, START, START + SECOND, &err);
-	ck_assert_int_eq(go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_FAILED);
+	ck_assert_int_eq(
+		go_on(connector, START, 5000, &fd, &index, &err), ENVOI_CONNECT_FAILED);
 	size_t n = strlen(err.text);
 	ck_assert_uint_gt(n, 300);
 	ck_assert_str_eq(err.text + n - 12, "refused; ...");

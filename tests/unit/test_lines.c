@@ -30,8 +30,10 @@ static const struct {
 	{MBOX, "From \r\n", ">From \n\n"},
 	{MBOX, "From", "From\n\n"},
 	{MBOX, "From ", ">From \n\n"},
-	{MBOX, ">>From x\r\n>>Fro\r\n>> From \r\nFFrom \r\n", ">>>From x\n>>Fro\n>> From \nFFrom \n\n"},
-	{MBOX, "x From y\r\n\r\nfrom z\r\nFrom z\r\n>", "x From y\n\nfrom z\n>From z\n>\n\n"},
+	{MBOX, ">>From x\r\n>>Fro\r\n>> From \r\nFFrom \r\n",
+		">>>From x\n>>Fro\n>> From \nFFrom \n\n"},
+	{MBOX, "x From y\r\n\r\nfrom z\r\nFrom z\r\n>",
+		"x From y\n\nfrom z\n>From z\n>\n\n"},
 	{MBOX, "a\nFrom b\rFrom c\n", "a\n>From b\rFrom c\n\n"},
 	{MBOX, "From\tx\r\nFr>om \r\n>F\r\n", "From\tx\nFr>om \n>F\n\n"},
 	{MBOX, "\r", "\r\n\n"},
@@ -49,7 +51,8 @@ START_TEST(lines_are_the_same_however_they_are_cut)
 			(cases[_i].how & MBOX) != 0);
 		envoi_lines_write(&lines, (struct envoi_span){cases[_i].in, cut});
 		for (size_t i = cut; i < n; i++) {
-			envoi_lines_write(&lines, (struct envoi_span){cases[_i].in + i, 1});
+			envoi_lines_write(
+				&lines, (struct envoi_span){cases[_i].in + i, 1});
 		}
 		envoi_lines_end(&lines);
 		ck_assert_int_eq(fclose(file), 0);

@@ -43,8 +43,8 @@ static void run_init(struct run *run, int how)
 		.lmtp = (how & LMTP) != 0,
 		.tls = (how & TLS) != 0,
 		.extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_CHUNKING | ENVOI_EXT_SIZE
-			| ENVOI_EXT_8BITMIME | ENVOI_EXT_STARTTLS
-			| ENVOI_EXT_ENHANCEDSTATUSCODES,
+			      | ENVOI_EXT_8BITMIME | ENVOI_EXT_STARTTLS
+			      | ENVOI_EXT_ENHANCEDSTATUSCODES,
 		.max_size = 100,
 		.max_recipients = 3,
 		.idle_us = 300 * (int64_t)SECOND,
@@ -105,7 +105,8 @@ static void answer_message(struct run *run)
 	/* More answers than are due do nothing. */
 	for (size_t i = 0; i < 4; i++) {
 		if (full && i % 2 == 0) {
-			envoi_receiver_answer(run->receiver, 451, "4.3.0", "disk is\r\nfull");
+			envoi_receiver_answer(
+				run->receiver, 451, "4.3.0", "disk is\r\nfull");
 		} else {
 			envoi_receiver_answer(run->receiver, 250, "2.0.0", "stored");
 		}
@@ -185,7 +186,8 @@ static void feed(struct run *run, const char *bytes, size_t n)
 }
 
 /* Feeds in with a cut at each of the offsets step, 2 * step... */
-static void hold(struct run *run, int how, const char *in, size_t n, size_t cut, bool bytewise)
+static void hold(
+	struct run *run, int how, const char *in, size_t n, size_t cut, bool bytewise)
 {
 	run_init(run, how);
 	envoi_receiver_start(run->receiver, run->now);
@@ -207,8 +209,8 @@ static void hold(struct run *run, int how, const char *in, size_t n, size_t cut,
 #define GREETING "220 mx ESMTP envoi\r\n"
 #define HELLO "EHLO me\r\n"
 #define HELLO_OK GREETING HELLO_REPLY
-#define HELLO_REPLY \
-	"250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n" \
+#define HELLO_REPLY                                                                      \
+	"250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n"                   \
 	"250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 100\r\n"
 #define LMTP_OK "220 mx LMTP envoi\r\n" HELLO_REPLY
 #define OPEN HELLO "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"
@@ -299,7 +301,8 @@ START_TEST(tls_forgets_what_was_said_before)
 	envoi_receiver_tls_established(run.receiver, 0);
 	feed(&run, B("MAIL FROM:<a@b>\r\nEHLO me\r\nSTARTTLS\r\n"));
 	ck_assert_str_eq(envoi_buffer_string(&run.replies),
-		"503 5.5.1 EHLO or HELO first\r\n250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
+		"503 5.5.1 EHLO or HELO "
+		"first\r\n250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
 		"250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 100\r\n"
 		"503 5.5.1 TLS is on already\r\n");
 	run_finish(&run);
@@ -353,7 +356,8 @@ START_TEST(shutdown_before_the_greeting_is_the_greeting)
 	run_init(&run, 0);
 	envoi_receiver_shutdown(run.receiver, "too many connections");
 	pull(&run);
-	ck_assert_str_eq(envoi_buffer_string(&run.replies), "421 too many connections\r\n");
+	ck_assert_str_eq(
+		envoi_buffer_string(&run.replies), "421 too many connections\r\n");
 	ck_assert_str_eq(envoi_buffer_string(&run.events), "closed ");
 	run_finish(&run);
 }
@@ -370,7 +374,8 @@ START_TEST(shutdown_within_a_message_aborts_it)
 	envoi_receiver_shutdown(run.receiver, "shutting down");
 	envoi_receiver_shutdown(run.receiver, "shutting down");
 	pull(&run);
-	ck_assert_str_eq(envoi_buffer_string(&run.replies), "421 4.3.2 shutting down\r\n");
+	ck_assert_str_eq(
+		envoi_buffer_string(&run.replies), "421 4.3.2 shutting down\r\n");
 	ck_assert_str_eq(envoi_buffer_string(&run.events), "abort closed ");
 	run_finish(&run);
 }
@@ -498,18 +503,21 @@ START_TEST(large_data_comes_through)
 	struct envoi_buffer plain;
 	envoi_buffer_init(&wire, 1 << 20);
 	envoi_buffer_init(&plain, 1 << 20);
-	(void)envoi_buffer_puts(&wire, "HELO me\r\nMAIL FROM:<>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
+	(void)envoi_buffer_puts(
+		&wire, "HELO me\r\nMAIL FROM:<>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
 	unsigned seed = 1;
 	while (wire.len < 500000) {
-		static const char *const parts[] = {
-			"..", ".\r", "\r", "\n", "\n.\n", "\r\n", "\r\n\r\n", "words ", "\r.\r", "\xff"};
+		static const char *const parts[] = {"..", ".\r", "\r", "\n", "\n.\n",
+			"\r\n", "\r\n\r\n", "words ", "\r.\r", "\xff"};
 		seed = seed * 1103515245 + 12345;
 		const char *part = parts[(seed >> 16) % 10];
 		for (const char *p = part; *p != '\0'; p++) {
 			struct envoi_span so_far = envoi_buffer_span(&plain);
 			const char *end = so_far.data + so_far.len;
-			if (*p == '.' && (so_far.len == 0
-				|| (so_far.len > 1 && memcmp(end - 2, "\r\n", 2) == 0))) {
+			if (*p == '.'
+				&& (so_far.len == 0
+					|| (so_far.len > 1
+						&& memcmp(end - 2, "\r\n", 2) == 0))) {
 				(void)envoi_buffer_append(&wire, ".", 1);
 			}
 			(void)envoi_buffer_append(&wire, p, 1);
@@ -531,7 +539,8 @@ START_TEST(large_data_comes_through)
 	(void)envoi_buffer_puts(&expected, "mail: rcpt:c@d begin data=");
 	(void)envoi_span_escape(&expected, envoi_buffer_span(&plain));
 	(void)envoi_buffer_puts(&expected, " end: to:c@d closed ");
-	ck_assert(envoi_span_equal(envoi_buffer_span(&run.events), envoi_buffer_span(&expected)));
+	ck_assert(envoi_span_equal(
+		envoi_buffer_span(&run.events), envoi_buffer_span(&expected)));
 	envoi_buffer_finish(&expected);
 	envoi_buffer_finish(&wire);
 	envoi_buffer_finish(&plain);

@@ -35,10 +35,11 @@ static const struct {
 	{"localhost", "localhost", 25, false, ENVOI_TLS_OPPORTUNISTIC, "localhost:25"},
 	{"mx_1.example.org", "mx_1.example.org", 25, false, ENVOI_TLS_OPPORTUNISTIC,
 		"mx_1.example.org:25"},
-	{"xn--bcher-kva.example", "xn--bcher-kva.example", 25, false, ENVOI_TLS_OPPORTUNISTIC,
-		"xn--bcher-kva.example:25"},
+	{"xn--bcher-kva.example", "xn--bcher-kva.example", 25, false,
+		ENVOI_TLS_OPPORTUNISTIC, "xn--bcher-kva.example:25"},
 	{"1.example", "1.example", 25, false, ENVOI_TLS_OPPORTUNISTIC, "1.example:25"},
-	{LABEL63 ".org", LABEL63 ".org", 25, false, ENVOI_TLS_OPPORTUNISTIC, LABEL63 ".org:25"},
+	{LABEL63 ".org", LABEL63 ".org", 25, false, ENVOI_TLS_OPPORTUNISTIC,
+		LABEL63 ".org:25"},
 	{"mx:587", "mx", 587, false, ENVOI_TLS_STARTTLS, "mx:587"},
 	{"mx:465", "mx", 465, false, ENVOI_TLS_IMPLICIT, "mx:465"},
 	{"mx:2525", "mx", 2525, false, ENVOI_TLS_OPPORTUNISTIC, "mx:2525"},
@@ -54,7 +55,8 @@ static const struct {
 		"[2001:db8::1]:25"},
 	{"[ipv6:2001:db8::1]:26", "2001:db8::1", 26, false, ENVOI_TLS_OPPORTUNISTIC,
 		"[2001:db8::1]:26"},
-	{"fe80::1%eth0", "fe80::1%eth0", 25, false, ENVOI_TLS_OPPORTUNISTIC, "[fe80::1%eth0]:25"},
+	{"fe80::1%eth0", "fe80::1%eth0", 25, false, ENVOI_TLS_OPPORTUNISTIC,
+		"[fe80::1%eth0]:25"},
 	{"smtp://[fe80::1%25eth0]:26", "fe80::1%eth0", 26, false, ENVOI_TLS_OPPORTUNISTIC,
 		"[fe80::1%eth0]:26"},
 	{"smtp://mx", "mx", 25, false, ENVOI_TLS_OPPORTUNISTIC, "mx:25"},
@@ -65,7 +67,8 @@ static const struct {
 	{"submissions://mx", "mx", 465, false, ENVOI_TLS_IMPLICIT, "mx:465"},
 	{"smtps://[2001:db8::1]", "2001:db8::1", 465, false, ENVOI_TLS_IMPLICIT,
 		"[2001:db8::1]:465"},
-	{"smtps://192.0.2.1:8465", "192.0.2.1", 8465, false, ENVOI_TLS_IMPLICIT, "192.0.2.1:8465"},
+	{"smtps://192.0.2.1:8465", "192.0.2.1", 8465, false, ENVOI_TLS_IMPLICIT,
+		"192.0.2.1:8465"},
 	{"lmtp://mx", "mx", 24, true, ENVOI_TLS_OPPORTUNISTIC, "mx:24"},
 	{"lmtp://mx:2424", "mx", 2424, true, ENVOI_TLS_OPPORTUNISTIC, "mx:2424"},
 };
@@ -190,7 +193,8 @@ START_TEST(bad_server_is_refused)
 {
 	struct envoi_server server = {.port = 7};
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	ck_assert_msg(envoi_server_parse(bad[_i].text, &server, &err) == -1, "%s", bad[_i].text);
+	ck_assert_msg(envoi_server_parse(bad[_i].text, &server, &err) == -1, "%s",
+		bad[_i].text);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_USAGE);
 	ck_assert_msg(strstr(err.text, bad[_i].reason) != NULL, "%s", err.text);
 	/* The output is as it was. */
@@ -218,8 +222,9 @@ START_TEST(every_prefix_is_parsed_or_refused)
 END_TEST
 
 #define HEX31 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e"
-#define COLONS31 \
-	"00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1a:1b:" \
+#define COLONS31                                                                         \
+	"00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:" \
+	"1a:1b:"                                                                         \
 	"1c:1d:1e"
 
 static const struct {
@@ -297,11 +302,12 @@ START_TEST(literal_needs_no_resolver)
 			continue;
 		}
 		ck_assert_uint_eq(list[i].address.sa.sa_family == AF_INET
-				? list[i].address.in.sin_port
-				: list[i].address.in6.sin6_port,
+					  ? list[i].address.in.sin_port
+					  : list[i].address.in6.sin6_port,
 			htons(25));
 	}
-	ck_assert_str_eq(text, resolved[_i].addresses == NULL ? "" : resolved[_i].addresses);
+	ck_assert_str_eq(
+		text, resolved[_i].addresses == NULL ? "" : resolved[_i].addresses);
 	free(list);
 	envoi_server_finish(&server);
 }
@@ -359,7 +365,8 @@ START_TEST(source_is_a_literal)
 			ck_assert_int_eq(err.status, ENVOI_STATUS_USAGE);
 		} else {
 			ck_assert_int_eq(result, 0);
-			ck_assert_int_eq(endpoint.address.sa.sa_family, sources[i].family);
+			ck_assert_int_eq(
+				endpoint.address.sa.sa_family, sources[i].family);
 		}
 	}
 }

@@ -127,8 +127,10 @@ START_TEST(octets_go_both_ways_through_tiny_buffers)
 	open_kind(&pair, _i == 1);
 	for (int i = 0; i < 2; i++) {
 		int fd = envoi_stream_fd(i == 0 ? pair.client : pair.server);
-		ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
-		ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+		ck_assert_int_eq(
+			setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+		ck_assert_int_eq(
+			setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
 	}
 	struct flow up = {.from = pair.client, .to = pair.server};
 	struct flow down = {.from = pair.server, .to = pair.client};
@@ -233,7 +235,8 @@ START_TEST(plaintext_amid_tls_is_an_error)
 	ck_assert_msg(strncmp(err.text, "TLS with localhost", 18) == 0, "%s", err.text);
 	ck_assert_int_eq(envoi_stream_read(pair.client, text, sizeof(text), &n, &err),
 		ENVOI_IO_ERROR);
-	ck_assert_int_eq(envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(
+		envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
 	close_pair(&pair);
 }
 END_TEST
@@ -249,7 +252,8 @@ START_TEST(writing_to_nobody_is_an_error_without_a_signal)
 	open_kind(&pair, _i == 1);
 	/* Without a close_notify, which freeing would send. */
 	ck_assert_int_eq(shutdown(envoi_stream_fd(pair.server), SHUT_RDWR), 0);
-	ck_assert_int_eq(envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(
+		envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_TEMPORARY);
 	ck_assert_int_eq(err.sys, EPIPE);
 	close_pair(&pair);
@@ -267,8 +271,10 @@ START_TEST(last_words_are_read_after_a_failed_write)
 	say(pair.server, "421 bye\r\n");
 	envoi_stream_shutdown(pair.server);
 	ck_assert_int_eq(shutdown(envoi_stream_fd(pair.server), SHUT_RDWR), 0);
-	ck_assert_int_eq(envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
-	ck_assert_int_eq(envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(
+		envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
+	ck_assert_int_eq(
+		envoi_stream_write(pair.client, "x", 1, &n, &err), ENVOI_IO_ERROR);
 	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_OK);
 	ck_assert_str_eq(text, "421 bye\r\n");
 	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_EOF);
@@ -285,8 +291,8 @@ START_TEST(reset_is_an_error)
 	char text[32];
 	int listener = open_listener();
 	open_tcp_pair(&pair, listener);
-	ck_assert_int_eq(setsockopt(envoi_stream_fd(pair.server), SOL_SOCKET, SO_LINGER, &now,
-				 sizeof(now)),
+	ck_assert_int_eq(setsockopt(envoi_stream_fd(pair.server), SOL_SOCKET, SO_LINGER,
+				 &now, sizeof(now)),
 		0);
 	envoi_stream_free(pair.server);
 	pair.server = NULL;
@@ -312,7 +318,8 @@ START_TEST(pair_of_pipes_is_a_stream)
 	ck_assert_ptr_nonnull(stream);
 	ck_assert_int_eq(envoi_stream_fd(stream), in[0]);
 	ck_assert_int_eq(envoi_stream_fd_out(stream), out[1]);
-	ck_assert_int_eq(envoi_stream_read(stream, text, sizeof(text), &n, &err), ENVOI_IO_AGAIN);
+	ck_assert_int_eq(
+		envoi_stream_read(stream, text, sizeof(text), &n, &err), ENVOI_IO_AGAIN);
 	ck_assert_int_eq(write(in[1], "hello", 5), 5);
 	ck_assert_int_eq(hear(stream, text, sizeof(text), &err), ENVOI_IO_OK);
 	ck_assert_str_eq(text, "hello");
@@ -351,7 +358,8 @@ static void open_raw(struct raw *raw, int version)
 	raw->client = envoi_stream_new(fds[0]);
 	raw->link = envoi_tls_link_new(server, fds[1], NULL, false, &err);
 	ck_assert_ptr_nonnull(raw->link);
-	ck_assert_int_eq(envoi_stream_start_tls(raw->client, client, "localhost", &err), 0);
+	ck_assert_int_eq(
+		envoi_stream_start_tls(raw->client, client, "localhost", &err), 0);
 	for (int i = 0; i < 10; i++) {
 		if (ours == ENVOI_IO_AGAIN) {
 			ours = envoi_stream_handshake(raw->client, &err);
@@ -377,7 +385,8 @@ static void exchange(struct raw *raw)
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	char text[32] = "";
 	size_t n = 0;
-	ck_assert_int_eq(envoi_tls_link_write(raw->link, "250 ok\r\n", 8, &n, &err), ENVOI_IO_OK);
+	ck_assert_int_eq(
+		envoi_tls_link_write(raw->link, "250 ok\r\n", 8, &n, &err), ENVOI_IO_OK);
 	ck_assert_int_eq(hear(raw->client, text, sizeof(text), &err), ENVOI_IO_OK);
 	ck_assert_str_eq(text, "250 ok\r\n");
 	say(raw->client, "QUIT\r\n");
@@ -395,7 +404,8 @@ START_TEST(key_update_goes_unnoticed)
 	struct raw raw;
 	open_raw(&raw, TLS1_3_VERSION);
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(SSL_key_update(raw.link->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		ck_assert_int_eq(
+			SSL_key_update(raw.link->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
 		exchange(&raw);
 	}
 	close_raw(&raw);
@@ -418,8 +428,8 @@ START_TEST(renegotiation_is_refused)
 	/* The answer is an alert, which OpenSSL's server takes as fatal. */
 	ck_assert_int_eq(envoi_tls_link_read(raw.link, text, sizeof(text), &n, &err),
 		ENVOI_IO_ERROR);
-	ck_assert_msg(strstr(err.text, "renegotiation") != NULL || strstr(err.text, "handshake")
-			!= NULL,
+	ck_assert_msg(strstr(err.text, "renegotiation") != NULL
+			      || strstr(err.text, "handshake") != NULL,
 		"%s", err.text);
 	close_raw(&raw);
 }
@@ -458,7 +468,8 @@ START_TEST(session_is_resumed_with_the_same_peer_only)
 	ck_assert(connect_once(client, listener, "LOCALHOST."));
 	ck_assert(!connect_once(client, listener, "mx.example.org"));
 	ck_assert(!connect_once(client, other, "localhost"));
-	struct envoi_tls *second = client_with(&(struct envoi_tls_options){.insecure = true});
+	struct envoi_tls *second =
+		client_with(&(struct envoi_tls_options){.insecure = true});
 	ck_assert(!connect_once(second, listener, "localhost"));
 	envoi_tls_free(second);
 	ck_assert(connect_once(client, listener, "localhost"));

@@ -32,11 +32,13 @@ static void make_all(void)
 {
 	pki_open_directory(directory);
 	pki_make(&ca, directory,
-		&(struct pki_options){.name = "Test CA", .ca = true, .from = -10, .to = 10});
+		&(struct pki_options){
+			.name = "Test CA", .ca = true, .from = -10, .to = 10});
 	pki_make(&named, directory,
 		&(struct pki_options){
 			.name = "common.example.org",
-			.san = "DNS:mx.example.org,DNS:*.wild.example.org,DNS:f*.part.example.org,"
+			.san = "DNS:mx.example.org,DNS:*.wild.example.org,DNS:f*.part."
+			       "example.org,"
 			       "DNS:three.example.org,DNS:four.example.org",
 			.issuer = &ca,
 			.from = -10,
@@ -119,8 +121,9 @@ static const struct {
 	{"mx.example.org", &named, NULL},
 	{"MX.Example.ORG.", &named, NULL},
 	{"a.wild.example.org", &named, NULL},
-	{"a.b.wild.example.org", &named, "is for mx.example.org, *.wild.example.org, "
-					 "f*.part.example.org (and 2 more)"},
+	{"a.b.wild.example.org", &named,
+		"is for mx.example.org, *.wild.example.org, "
+		"f*.part.example.org (and 2 more)"},
 	{"wild.example.org", &named, "certificate of wild.example.org is for"},
 	{"foo.part.example.org", &named, "certificate of foo.part.example.org is for"},
 	{"common.example.org", &named, "certificate of common.example.org is for"},
@@ -130,8 +133,10 @@ static const struct {
 	{"192.0.2.2", &addressed, "is for 192.0.2.1, 2001:db8::1, 192.0.2.2"},
 	{"192.0.2.9", &addressed, "certificate of 192.0.2.9 is for"},
 	{"192.0.2.1", &named, "certificate of 192.0.2.1 is for"},
-	{"mx.example.org", &nameless, "certificate of mx.example.org is for no host at all"},
-	{"mx.example.org", &lonely, "certificate of mx.example.org: self-signed certificate"},
+	{"mx.example.org", &nameless,
+		"certificate of mx.example.org is for no host at all"},
+	{"mx.example.org", &lonely,
+		"certificate of mx.example.org: self-signed certificate"},
 	{"mx.example.org", &expired, "certificate of mx.example.org: expired 20"},
 	{"mx.example.org", &early, "certificate of mx.example.org: not valid before 20"},
 };
@@ -143,7 +148,8 @@ START_TEST(certificate_fits_the_name_or_is_refused)
 	struct pair pair;
 	try_handshake(&options, names[_i].pki, names[_i].host, &pair, &facts);
 	if (names[_i].text == NULL) {
-		ck_assert_msg(pair.client_result == ENVOI_IO_OK, "%s", pair.client_error.text);
+		ck_assert_msg(
+			pair.client_result == ENVOI_IO_OK, "%s", pair.client_error.text);
 		ck_assert_int_eq(pair.server_result, ENVOI_IO_OK);
 		ck_assert(facts.verified);
 		return;
@@ -170,11 +176,12 @@ START_TEST(name_of_the_user_takes_the_place_of_the_host)
 	try_handshake(&options, &named, "mx.example.org", &pair, NULL);
 	ck_assert_int_eq(pair.client_result, ENVOI_IO_ERROR);
 	ck_assert_str_eq(pair.client_error.text,
-		"certificate of other.example.net is for mx.example.org, *.wild.example.org, "
+		"certificate of other.example.net is for mx.example.org, "
+		"*.wild.example.org, "
 		"f*.part.example.org (and 2 more)");
 	ck_assert_msg(strncmp(pair.client_error.hint,
 			      "--tls-name mx.example.org, or --tls-pin sha256:", 47)
-			== 0,
+			      == 0,
 		"%s", pair.client_error.hint);
 }
 END_TEST
@@ -233,7 +240,7 @@ START_TEST(pin_is_trust_enough)
 {
 	unsigned char list[3][32] = {{0}};
 	struct envoi_tls_options options = {
-		.pins = (const unsigned char (*)[32])list,
+		.pins = (const unsigned char(*)[32])list,
 		.pin_count = 3,
 	};
 	struct envoi_tls_facts facts = {0};
@@ -250,7 +257,8 @@ START_TEST(pin_is_trust_enough)
 	try_handshake(&options, &named, "mx.example.org", &pair, NULL);
 	ck_assert_int_eq(pair.client_result, ENVOI_IO_ERROR);
 	ck_assert_int_eq(pair.client_error.status, ENVOI_STATUS_REFUSED);
-	ck_assert_str_eq(pair.client_error.text, "certificate of mx.example.org matches no pin");
+	ck_assert_str_eq(
+		pair.client_error.text, "certificate of mx.example.org matches no pin");
 	/* The hint is the pin that would. */
 	unsigned char shown[32];
 	unsigned char right[32];
@@ -301,7 +309,8 @@ START_TEST(names_from_the_peer_are_cut_and_escaped)
 	ck_assert_int_eq(pair.client_result, ENVOI_IO_OK);
 	ck_assert_str_eq(facts.subject, "CN=a\\1B[31m\\C3\\A9");
 	char small[8];
-	envoi_tls_format_name(X509_get_subject_name(odd.certificate), small, sizeof(small));
+	envoi_tls_format_name(
+		X509_get_subject_name(odd.certificate), small, sizeof(small));
 	ck_assert_str_eq(small, "CN=a\\1B");
 	pki_free(&odd);
 }
@@ -309,7 +318,8 @@ END_TEST
 
 START_TEST(minimum_is_kept)
 {
-	struct envoi_tls_options options = {.ca = ca.certificate_path, .minimum = TLS1_3_VERSION};
+	struct envoi_tls_options options = {
+		.ca = ca.certificate_path, .minimum = TLS1_3_VERSION};
 	struct envoi_tls *client = client_with(&options);
 	struct envoi_tls *server = server_with(&named);
 	struct pair pair;
@@ -319,7 +329,8 @@ START_TEST(minimum_is_kept)
 	ck_assert_int_eq(pair.client_result, ENVOI_IO_ERROR);
 	ck_assert_int_eq(pair.client_error.status, ENVOI_STATUS_REFUSED);
 	ck_assert_str_eq(pair.client_error.text,
-		"TLS with mx.example.org: the other side speaks no version of TLS allowed here");
+		"TLS with mx.example.org: the other side speaks "
+		"no version of TLS allowed here");
 	ck_assert_str_eq(pair.server_error.text,
 		"TLS with the client: the client speaks no version of TLS allowed here");
 	close_pair(&pair);
@@ -336,7 +347,8 @@ static int on_name(SSL *ssl, int *alert, void *arg)
 	(void)alert;
 	(void)arg;
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	(void)snprintf(seen_name, sizeof(seen_name), "%s", name != NULL ? name : "(none)");
+	(void)snprintf(
+		seen_name, sizeof(seen_name), "%s", name != NULL ? name : "(none)");
 	seen_names++;
 	return SSL_TLSEXT_ERR_OK;
 }
@@ -385,7 +397,8 @@ START_TEST(client_certificate_is_shown)
 		SSL_CTX_set_max_proto_version(server->ctx, version);
 		SSL_CTX_load_verify_file(server->ctx, ca.certificate_path);
 		SSL_CTX_set_verify(server->ctx,
-			SSL_VERIFY_PEER | (wanted ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+			SSL_VERIFY_PEER | (wanted ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+			NULL);
 		begin(&pair, client, server, "mx.example.org");
 		shake(&pair);
 		if (wanted && !shown) {
@@ -395,7 +408,8 @@ START_TEST(client_certificate_is_shown)
 							 &pair.client_error),
 					ENVOI_IO_ERROR);
 				ck_assert_str_eq(pair.client_error.text,
-					"TLS with mx.example.org: the server wants a client "
+					"TLS with mx.example.org: the server wants a "
+					"client "
 					"certificate");
 				ck_assert_str_ne(pair.client_error.hint, "");
 			}
@@ -428,9 +442,9 @@ static const struct {
 	{"SSH-2.0-OpenSSH_9.2\r\n", "the server speaks SSH here"},
 	{"\377\373\001\377\373\003", "the server speaks something other than TLS here"},
 	{"\026\003\001\000\004\002\000\000\000", "TLS with mx.example.org failed: "},
-	{"\025\003\003\000\002\002\050",
-		"TLS with mx.example.org: the other side accepts none of the ciphers offered, or "
-		"wants a certificate"},
+	{"\025\003\003\000\002\002\050", "TLS with mx.example.org: the other side "
+					 "accepts none of the ciphers offered, or "
+					 "wants a certificate"},
 	{"\025\003\003\000\002\002\160",
 		"TLS with mx.example.org: the server does not know that name"},
 };
@@ -445,15 +459,17 @@ START_TEST(peer_without_tls_is_told_from_others)
 	size_t length = _i == 5 ? 9 : strlen(others[_i].bytes);
 	length = _i >= 6 ? 7 : length;
 	open_pair(&pair);
-	ck_assert_int_eq(envoi_stream_start_tls(pair.client, client, "mx.example.org", &err), 0);
+	ck_assert_int_eq(
+		envoi_stream_start_tls(pair.client, client, "mx.example.org", &err), 0);
 	ck_assert_int_eq(envoi_stream_handshake(pair.client, &err), ENVOI_IO_AGAIN);
 	ck_assert_int_eq(envoi_stream_events(pair.client, true, true), POLLIN);
-	ck_assert_int_eq(envoi_stream_write(pair.server, others[_i].bytes, length, &n, &err),
+	ck_assert_int_eq(
+		envoi_stream_write(pair.server, others[_i].bytes, length, &n, &err),
 		ENVOI_IO_OK);
 	ck_assert_int_eq(envoi_stream_handshake(pair.client, &err), ENVOI_IO_ERROR);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_REFUSED);
-	ck_assert_msg(strncmp(err.text, others[_i].text, strlen(others[_i].text)) == 0, "%s",
-		err.text);
+	ck_assert_msg(strncmp(err.text, others[_i].text, strlen(others[_i].text)) == 0,
+		"%s", err.text);
 	if (_i == 0) {
 		ck_assert_ptr_nonnull(strstr(err.hint, "starttls"));
 	}
@@ -474,12 +490,14 @@ START_TEST(plaintext_after_starttls_is_told)
 	open_pair(&pair);
 	say(pair.server, "220 go ahead\r\n");
 	ck_assert_int_eq(hear(pair.client, text, sizeof(text), &err), ENVOI_IO_OK);
-	ck_assert_int_eq(envoi_stream_start_tls(pair.client, client, "mx.example.org", &err), 0);
+	ck_assert_int_eq(
+		envoi_stream_start_tls(pair.client, client, "mx.example.org", &err), 0);
 	ck_assert_int_eq(envoi_stream_handshake(pair.client, &err), ENVOI_IO_AGAIN);
 	say(pair.server, "250 ok\r\n");
 	ck_assert_int_eq(envoi_stream_handshake(pair.client, &err), ENVOI_IO_ERROR);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_REFUSED);
-	ck_assert_str_eq(err.text, "the server goes on in plaintext where TLS was to begin");
+	ck_assert_str_eq(
+		err.text, "the server goes on in plaintext where TLS was to begin");
 	ck_assert_str_eq(err.hint, "");
 	close_pair(&pair);
 	envoi_tls_free(client);
@@ -513,7 +531,8 @@ START_TEST(connection_lost_in_the_handshake_is_temporary)
 	ck_assert_int_eq(envoi_stream_handshake(pair.client, &err), ENVOI_IO_AGAIN);
 	if (_i == 1) {
 		/* The whole flight of the server, less its end. */
-		ck_assert_int_eq(envoi_stream_handshake(pair.server, &err), ENVOI_IO_AGAIN);
+		ck_assert_int_eq(
+			envoi_stream_handshake(pair.server, &err), ENVOI_IO_AGAIN);
 	}
 	envoi_stream_free(pair.server);
 	pair.server = NULL;
@@ -521,8 +540,8 @@ START_TEST(connection_lost_in_the_handshake_is_temporary)
 	if (_i == 0) {
 		ck_assert(result == ENVOI_IO_EOF || result == ENVOI_IO_ERROR);
 		ck_assert_int_eq(err.status, ENVOI_STATUS_TEMPORARY);
-		ck_assert_msg(strstr(err.text, "lost during the TLS handshake") != NULL, "%s",
-			err.text);
+		ck_assert_msg(strstr(err.text, "lost during the TLS handshake") != NULL,
+			"%s", err.text);
 	} else {
 		ck_assert_int_ne(result, ENVOI_IO_AGAIN);
 	}
@@ -546,7 +565,8 @@ START_TEST(certificate_made_in_memory_fits_this_machine)
 		struct pair pair;
 		begin(&pair, client, server, hosts[i]);
 		shake(&pair);
-		ck_assert_msg(pair.client_result == ENVOI_IO_OK, "%s", pair.client_error.text);
+		ck_assert_msg(
+			pair.client_result == ENVOI_IO_OK, "%s", pair.client_error.text);
 		close_pair(&pair);
 		envoi_tls_free(client);
 	}
@@ -566,7 +586,8 @@ int main(void)
 	Suite *suite = suite_create("tls");
 	TCase *tcase = tcase_create("tls");
 	tcase_add_unchecked_fixture(tcase, make_all, free_all);
-	tcase_add_loop_test(tcase, certificate_fits_the_name_or_is_refused, 0, COUNT(names));
+	tcase_add_loop_test(
+		tcase, certificate_fits_the_name_or_is_refused, 0, COUNT(names));
 	tcase_add_test(tcase, name_of_the_user_takes_the_place_of_the_host);
 	tcase_add_test(tcase, no_name_checks_the_chain_alone);
 	tcase_add_test(tcase, unknown_ca_is_named);
@@ -578,7 +599,8 @@ int main(void)
 	tcase_add_test(tcase, minimum_is_kept);
 	tcase_add_test(tcase, only_dns_names_are_sent_as_sni);
 	tcase_add_loop_test(tcase, client_certificate_is_shown, 0, 4);
-	tcase_add_loop_test(tcase, peer_without_tls_is_told_from_others, 0, COUNT(others));
+	tcase_add_loop_test(
+		tcase, peer_without_tls_is_told_from_others, 0, COUNT(others));
 	tcase_add_test(tcase, plaintext_after_starttls_is_told);
 	tcase_add_test(tcase, client_without_tls_is_told);
 	tcase_add_loop_test(tcase, connection_lost_in_the_handshake_is_temporary, 0, 2);

@@ -35,7 +35,8 @@ static void make_all(void)
 {
 	pki_open_directory(directory);
 	pki_make(&ca, directory,
-		&(struct pki_options){.name = "Test CA", .ca = true, .from = -1, .to = 1});
+		&(struct pki_options){
+			.name = "Test CA", .ca = true, .from = -1, .to = 1});
 	pki_make(&named, directory,
 		&(struct pki_options){
 			.name = "mx.example.org",
@@ -124,10 +125,12 @@ START_TEST(unfit_certificate_or_key_is_refused)
 {
 	const char *missing = path_of("missing");
 	const char *garbage = path_of("garbage");
-	write_text(garbage, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+	write_text(garbage,
+		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
 	check_refused(&(struct envoi_tls_options){.certificate = missing},
 		"/missing': No such file or directory");
-	check_refused(&(struct envoi_tls_options){.certificate = directory}, "is a directory");
+	check_refused(
+		&(struct envoi_tls_options){.certificate = directory}, "is a directory");
 	check_refused(&(struct envoi_tls_options){.certificate = garbage},
 		"garbage' holds no usable PEM certificate");
 	check_refused(&(struct envoi_tls_options){.certificate = named.certificate_path},
@@ -165,8 +168,10 @@ START_TEST(unfit_ca_is_refused)
 	const char *garbage = path_of("no-ca");
 	const char *empty = path_of("empty");
 	write_text(garbage, "no certificate\n");
-	check_refused(&(struct envoi_tls_options){.ca = missing}, "No such file or directory");
-	check_refused(&(struct envoi_tls_options){.ca = garbage}, "holds no usable PEM certificate");
+	check_refused(
+		&(struct envoi_tls_options){.ca = missing}, "No such file or directory");
+	check_refused(&(struct envoi_tls_options){.ca = garbage},
+		"holds no usable PEM certificate");
 	ck_assert_int_eq(mkdir(empty, 0700), 0);
 	check_refused(&(struct envoi_tls_options){.ca = empty}, "no hashed certificates");
 	ck_assert_int_eq(rmdir(empty), 0);

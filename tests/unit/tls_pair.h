@@ -95,10 +95,11 @@ static inline void shake(struct pair *pair)
 			pair->server_result =
 				envoi_stream_handshake(pair->server, &pair->server_error);
 		}
-	} while ((pair->client_result == ENVOI_IO_AGAIN || pair->server_result == ENVOI_IO_AGAIN)
-		&& wait_for(pair, pair->client_result == ENVOI_IO_AGAIN,
-			   pair->server_result == ENVOI_IO_AGAIN)
-			> 0);
+	} while ((pair->client_result == ENVOI_IO_AGAIN
+			 || pair->server_result == ENVOI_IO_AGAIN)
+		 && wait_for(pair, pair->client_result == ENVOI_IO_AGAIN,
+			    pair->server_result == ENVOI_IO_AGAIN)
+			    > 0);
 }
 
 static inline struct envoi_tls *client_with(const struct envoi_tls_options *options)
@@ -112,9 +113,9 @@ static inline struct envoi_tls *client_with(const struct envoi_tls_options *opti
 static inline struct envoi_tls *server_with(const struct pki *pki)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	struct envoi_tls *tls = pki == NULL
-		? envoi_tls_new_server(NULL, NULL, &err)
-		: envoi_tls_new_server(pki->certificate_path, pki->key_path, &err);
+	struct envoi_tls *tls = pki == NULL ? envoi_tls_new_server(NULL, NULL, &err)
+					    : envoi_tls_new_server(pki->certificate_path,
+						    pki->key_path, &err);
 	ck_assert_msg(tls != NULL, "%s", err.text);
 	return tls;
 }
@@ -124,13 +125,14 @@ static inline void say(struct envoi_stream *stream, const char *text)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	size_t n = 0;
-	ck_assert_int_eq(envoi_stream_write(stream, text, strlen(text), &n, &err), ENVOI_IO_OK);
+	ck_assert_int_eq(
+		envoi_stream_write(stream, text, strlen(text), &n, &err), ENVOI_IO_OK);
 	ck_assert_uint_eq(n, strlen(text));
 }
 
 /* Reads once, when something is there, into a string. */
-static inline enum envoi_io hear(struct envoi_stream *stream, char *out, size_t room,
-	struct envoi_error *err)
+static inline enum envoi_io hear(
+	struct envoi_stream *stream, char *out, size_t room, struct envoi_error *err)
 {
 	struct pollfd pfd = {.fd = envoi_stream_fd(stream)};
 	size_t n = 0;
@@ -144,8 +146,8 @@ static inline enum envoi_io hear(struct envoi_stream *stream, char *out, size_t 
 	return result;
 }
 
-static inline void begin(struct pair *pair, struct envoi_tls *client, struct envoi_tls *server,
-	const char *host)
+static inline void begin(struct pair *pair, struct envoi_tls *client,
+	struct envoi_tls *server, const char *host)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	open_pair(pair);
