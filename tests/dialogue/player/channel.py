@@ -176,11 +176,10 @@ class Channel:
     def close(self, notify=True):
         if self.tls is not None and notify:
             self.send_close_notify()
-        # What the client has already sent is taken in, because a close with
-        # unread bytes would be a reset; `reset` is the step for that.
+        # What is there is taken in, because a close with unread bytes would
+        # be a reset. Once only: a client that goes on sending is reset.
         try:
-            while self.sock.recv(65536):
-                pass
+            self.sock.recv(65536)
         except OSError:
             pass
         self.sock.close()
