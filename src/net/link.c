@@ -196,7 +196,7 @@ static bool shake_hands(struct envoi_link *link, int64_t now)
 	default:
 		link->handshaking = false;
 		if (link->options.session.tls == ENVOI_TLS_OPPORTUNISTIC
-			&& !envoi_stream_has_bad_certificate(link->stream)) {
+			&& envoi_stream_is_alerted(link->stream)) {
 			/* Nobody insists on TLS: a server that mends it gets the mail. */
 			err.status = ENVOI_STATUS_TEMPORARY;
 		}

@@ -198,10 +198,9 @@ const struct envoi_tls_facts *envoi_stream_tls(const struct envoi_stream *stream
 								 : NULL;
 }
 
-bool envoi_stream_has_bad_certificate(const struct envoi_stream *stream)
+bool envoi_stream_is_alerted(const struct envoi_stream *stream)
 {
-	return stream->link != NULL
-	       && (stream->link->verify_error != X509_V_OK || stream->link->pin_mismatch);
+	return stream->link != NULL && stream->link->alerted;
 }
 
 bool envoi_stream_is_truncated(const struct envoi_stream *stream)

@@ -82,8 +82,8 @@ int envoi_stream_accept_tls(
 enum envoi_io envoi_stream_handshake(
 	struct envoi_stream *stream, struct envoi_error *err);
 
-/** The handshake failed for the certificate of the other side. */
-bool envoi_stream_has_bad_certificate(const struct envoi_stream *stream);
+/** The other side broke the handshake off with an alert. */
+bool envoi_stream_is_alerted(const struct envoi_stream *stream);
 
 /** NULL when plain. */
 const struct envoi_tls_facts *envoi_stream_tls(const struct envoi_stream *stream);

@@ -87,6 +87,8 @@ struct envoi_tls_link {
 	int verify_depth;
 	X509 *verify_certificate;
 	bool pin_mismatch;
+	/** The peer ended the handshake with an alert. */
+	bool alerted;
 	struct envoi_tls_facts facts;
 };
 

@@ -194,6 +194,8 @@ enum envoi_io envoi_tls_link_handshake(
 			ERR_clear_error();
 			envoi_tls_explain_certificate(link, err);
 		} else {
+			link->alerted =
+				ERR_GET_REASON(ERR_peek_error()) >= SSL_AD_REASON_OFFSET;
 			envoi_tls_explain(link, err);
 		}
 		return ENVOI_IO_ERROR;
