@@ -1,0 +1,314 @@
+/*
+ * A channel: connections one after the other. Connects, runs the session with
+ * what the job has waiting, and says what its end means for the route.
+ */
+#include "submit/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <envoi/address.h>
+
+void envoi_channel_reset(struct channel *channel)
+{
+	envoi_connector_free(channel->connector);
+	envoi_link_free(channel->link);
+	free(channel->list);
+	free(channel->places);
+	*channel = (struct channel){.run = channel->run, .state = CHANNEL_IDLE};
+}
+
+static int copy_live_endpoints(struct channel *channel)
+{
+	const struct envoi_route *route = &channel->run->route;
+	channel->list = calloc(route->count, sizeof(*channel->list));
+	channel->places = calloc(route->count, sizeof(*channel->places));
+	if (channel->list == NULL || channel->places == NULL) {
+		return -1;
+	}
+	for (size_t i = 0; i < route->count; i++) {
+		if (!route->dead[i]) {
+			channel->list[channel->count] = route->endpoints[i];
+			channel->places[channel->count++] = i;
+		}
+	}
+	return 0;
+}
+
+static int64_t timeout_of(
+	const struct run *run, enum envoi_phase phase, int64_t normal_us)
+{
+	int64_t given = run->request->session.timeout_us[phase];
+	return given > 0 ? given : normal_us;
+}
+
+/* Begins a connection; false when there is no server left, or no memory. */
+bool envoi_channel_start(struct channel *channel, int64_t now)
+{
+	struct run *run = channel->run;
+	const struct envoi_server *server =
+		envoi_route_next(&run->route, envoi_run_resolve_failed, run);
+	if (server == NULL) {
+		return false;
+	}
+	struct envoi_error err;
+	channel->server = server;
+	channel->began = now;
+	channel->session = run->sessions++;
+	if (copy_live_endpoints(channel) == 0) {
+		const struct envoi_endpoint *source =
+			run->route.source.length > 0 ? &run->route.source : NULL;
+		envoi_run_note(run, '=', "connect to %s", server->label);
+		channel->connector = envoi_connector_new(channel->list, channel->count,
+			source, now, now + timeout_of(run, ENVOI_PHASE_CONNECT, 30000000),
+			&err);
+	}
+	if (channel->connector == NULL) {
+		(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
+		envoi_route_fault(&run->route, &err, ENVOI_PHASE_CONNECT, NULL);
+		envoi_channel_reset(channel);
+		channel->state = CHANNEL_RETIRED;
+		return false;
+	}
+	channel->state = CHANNEL_CONNECTING;
+	return true;
+}
+
+static void connect_failed(struct channel *channel, const struct envoi_error *err)
+{
+	struct run *run = channel->run;
+	envoi_route_fault(&run->route, err, ENVOI_PHASE_CONNECT, NULL);
+	for (size_t i = 0; i < channel->count; i++) {
+		envoi_route_fail(&run->route, channel->places[i]);
+	}
+	envoi_run_report_failure(
+		run, channel->session, channel->server, ENVOI_PHASE_CONNECT, err);
+	envoi_channel_reset(channel);
+}
+
+/* --helo, else this host's name if it is one, else the socket's address. */
+static void choose_helo(struct channel *channel, int fd)
+{
+	const char *given = channel->run->request->session.helo;
+	char name[ENVOI_LIMIT_HOST + 1] = "";
+	if (given != NULL) {
+		(void)snprintf(channel->helo, sizeof(channel->helo), "%s", given);
+		return;
+	}
+	if (gethostname(name, sizeof(name) - 1) == 0 && strchr(name, '.') != NULL
+		&& envoi_address_is_helo(name)) {
+		(void)snprintf(channel->helo, sizeof(channel->helo), "%s", name);
+		return;
+	}
+	envoi_resolve_local_literal(fd, channel->helo, sizeof(channel->helo));
+}
+
+static void connected(struct channel *channel, int fd, size_t index, int64_t now)
+{
+	struct run *run = channel->run;
+	struct envoi_error err;
+	for (size_t i = 0; i < channel->count; i++) {
+		if (envoi_connector_reason(channel->connector, i) != 0) {
+			envoi_run_note(run, '!', "%s: %s", channel->list[i].text,
+				strerror(envoi_connector_reason(channel->connector, i)));
+			envoi_route_fail(&run->route, channel->places[i]);
+		}
+	}
+	channel->endpoint = channel->places[index];
+	channel->connected = now;
+	(void)snprintf(channel->address, sizeof(channel->address), "%s",
+		channel->list[index].text);
+	envoi_run_note(run, '=', "connected to %s", channel->address);
+	choose_helo(channel, fd);
+	struct envoi_link_options options = {
+		.session = run->request->session,
+		.tls = envoi_run_tls_context,
+		.tls_context = run,
+		.host = run->request->tls.name != NULL ? run->request->tls.name
+						       : channel->server->host,
+		.trace =
+			{
+				.context = run->request->observer.context,
+				.line = run->request->observer.trace,
+				.data = run->request->observer.trace_data,
+			},
+	};
+	options.session.helo = channel->helo;
+	options.session.lmtp = channel->server->lmtp;
+	if (!run->request->tls_forced) {
+		options.session.tls = channel->server->tls;
+	}
+	channel->link = envoi_link_new(fd, &options, now, &err);
+	if (channel->link == NULL) {
+		connect_failed(channel, &err);
+		return;
+	}
+	channel->state = CHANNEL_RUNNING;
+}
+
+static bool other_channel_works(const struct channel *channel)
+{
+	const struct run *run = channel->run;
+	for (size_t i = 0; i < run->channel_count; i++) {
+		const struct channel *other = &run->channels[i];
+		if (other != channel && other->state == CHANNEL_RUNNING
+			&& envoi_session_facts(envoi_link_session(other->link))
+				   ->established) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void session_failed(
+	struct channel *channel, const struct envoi_session_facts *facts)
+{
+	struct run *run = channel->run;
+	struct envoi_error fault = facts->error;
+	if (fault.status == ENVOI_STATUS_OK) {
+		(void)envoi_error_set(&fault, ENVOI_STATUS_TEMPORARY,
+			"the session ended and nothing was accepted");
+	}
+	envoi_route_fault(&run->route, &fault, facts->error_phase, &facts->error_reply);
+	envoi_route_fail(&run->route, channel->endpoint);
+}
+
+/* The session is closed: what does it mean for the next one? */
+static void channel_end(struct channel *channel, int64_t now)
+{
+	struct run *run = channel->run;
+	const struct envoi_session_facts *facts =
+		envoi_session_facts(envoi_link_session(channel->link));
+	bool useless = channel->settled == 0
+		       && (facts->error.status != ENVOI_STATUS_OK || channel->mails > 0);
+	/* One that is out of step once is not to be trusted with the rest. */
+	useless = useless || facts->error.status == ENVOI_STATUS_PROTOCOL;
+	bool retire = !facts->established && other_channel_works(channel);
+	if (useless && !retire) {
+		session_failed(channel, facts);
+	}
+	run->probed = run->probed || facts->established;
+	if (facts->error.status != ENVOI_STATUS_OK && !run->stopped) {
+		struct envoi_error err = facts->error;
+		if (facts->error_reply.code != 0) {
+			struct envoi_error told = err;
+			(void)envoi_error_set(&told, err.status, "%s: %s: %d %s",
+				channel->server->label, err.text, facts->error_reply.code,
+				facts->error_reply.text != NULL ? facts->error_reply.text
+								: "");
+			memcpy(told.hint, err.hint, sizeof(told.hint));
+			err = told;
+		} else {
+			struct envoi_error told = err;
+			(void)envoi_error_set(&told, err.status, "%s: %s",
+				channel->server->label, err.text);
+			memcpy(told.hint, err.hint, sizeof(told.hint));
+			err = told;
+		}
+		envoi_run_warn(run, &err);
+	}
+	envoi_run_report_link(channel, now);
+	envoi_channel_reset(channel);
+	if (retire) {
+		channel->state = CHANNEL_RETIRED;
+	}
+}
+
+/* Gives the session what waits; closes it when nothing more will come. */
+static void channel_feed(struct channel *channel, int64_t now)
+{
+	struct run *run = channel->run;
+	struct envoi_session *session = envoi_link_session(channel->link);
+	bool more = false;
+	if (run->stopped || envoi_session_facts(session)->close != ENVOI_CLOSE_OPEN) {
+		return;
+	}
+	if (run->job != NULL) {
+		size_t before = channel->mails;
+		more = envoi_job_feed(
+			run->job, session, channel->session, &channel->mails);
+		channel->flying += channel->mails - before;
+	}
+	if (!more || channel->flying == 0) {
+		envoi_session_close(session, now);
+	}
+}
+
+/* RFC 4954 6 and RFC 3207 4: what 530 asks for is said once. */
+static void explain_refusal(struct channel *channel, const struct envoi_transaction *t)
+{
+	const struct envoi_session_facts *facts =
+		envoi_session_facts(envoi_link_session(channel->link));
+	struct run *run = channel->run;
+	if (run->explained || t->phase != ENVOI_PHASE_MAIL || t->reply.code != 530) {
+		return;
+	}
+	struct envoi_error err;
+	run->explained = true;
+	bool tls =
+		!facts->tls && (facts->capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
+	(void)envoi_error_set(&err, tls ? ENVOI_STATUS_REFUSED : ENVOI_STATUS_AUTH,
+		"%s: %s required: 530 %s", channel->server->label,
+		tls ? "TLS" : "authentication",
+		t->reply.text != NULL ? t->reply.text : "");
+	if (tls) {
+		envoi_error_hint(&err, "the server offers STARTTLS: --tls starttls");
+	}
+	envoi_run_warn(run, &err);
+}
+
+static void channel_finished(
+	struct channel *channel, struct envoi_transaction *transaction)
+{
+	explain_refusal(channel, transaction);
+	bool again = transaction != envoi_link_unreadable(channel->link);
+	channel->flying--;
+	channel->settled += envoi_job_finished(channel->run->job, transaction, again);
+}
+
+static void channel_run(struct channel *channel, int64_t now)
+{
+	struct envoi_transaction *transaction = NULL;
+	for (;;) {
+		switch (envoi_link_step(channel->link, &transaction)) {
+		case ENVOI_EVENT_NONE:
+			return;
+		case ENVOI_EVENT_READY:
+			channel->run->proven = true;
+			channel_feed(channel, now);
+			break;
+		case ENVOI_EVENT_FINISHED:
+			channel_finished(channel, transaction);
+			channel_feed(channel, now);
+			break;
+		default:
+			channel_end(channel, now);
+			return;
+		}
+	}
+}
+
+void envoi_channel_step(struct channel *channel, int64_t now)
+{
+	int fd = -1;
+	size_t index = 0;
+	struct envoi_error err;
+	if (channel->state == CHANNEL_CONNECTING) {
+		switch (envoi_connector_step(
+			channel->connector, now, &fd, &index, &err)) {
+		case ENVOI_CONNECT_MORE:
+			return;
+		case ENVOI_CONNECT_FAILED:
+			connect_failed(channel, &err);
+			return;
+		case ENVOI_CONNECT_DONE:
+			connected(channel, fd, index, now);
+			break;
+		}
+	}
+	if (channel->state == CHANNEL_RUNNING) {
+		channel_run(channel, now);
+	}
+}

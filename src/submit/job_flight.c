@@ -1,0 +1,253 @@
+/*
+ * Transactions of a job: which recipients a server's limits let go together
+ * (RFC 9422), what a server does not take at all (RFC 1870, 6152), and how the
+ * recipients come back.
+ */
+#include "submit/job_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <envoi/address.h>
+
+#include "base/limits.h"
+#include "base/span.h"
+
+/* The address of the recipient that comes i-th. */
+static const char *ordered_address(const struct envoi_job *job, size_t i)
+{
+	return job->request->recipients[job->order[i]];
+}
+
+struct order_entry {
+	const char *domain;
+	size_t index;
+};
+
+static int compare_domains(const void *a, const void *b)
+{
+	const struct order_entry *x = a, *y = b;
+	for (size_t i = 0;; i++) {
+		int c = (unsigned char)x->domain[i], d = (unsigned char)y->domain[i];
+		c = c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+		d = d >= 'A' && d <= 'Z' ? d - 'A' + 'a' : d;
+		if (c != d) {
+			return c - d;
+		}
+		if (c == 0) {
+			return x->index < y->index ? -1 : x->index > y->index;
+		}
+	}
+}
+
+static bool same_domain(const char *a, const char *b)
+{
+	return envoi_span_equal_nocase(
+		envoi_span_of(envoi_address_domain(a)), envoi_address_domain(b));
+}
+
+/* Recipients of a domain stand together, so that few transactions do. */
+static void order_by_domain(struct envoi_job *job)
+{
+	size_t count = job->request->recipient_count;
+	struct order_entry *entries = calloc(count, sizeof(*entries));
+	job->by_domain = true;
+	if (entries == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		entries[i].domain = envoi_address_domain(job->request->recipients[i]);
+		entries[i].index = i;
+	}
+	qsort(entries, count, sizeof(*entries), compare_domains);
+	for (size_t i = 0; i < count; i++) {
+		job->order[i] = entries[i].index;
+	}
+	free(entries);
+}
+
+/* Fills a transaction with the recipients that wait, as the limits allow. */
+static void choose(struct envoi_job *job, struct item *item, struct flight *flight,
+	const struct envoi_capabilities *limits)
+{
+	size_t count = job->request->recipient_count;
+	size_t most = limits->rcpt_max > 0 && limits->rcpt_max < count
+			      ? (size_t)limits->rcpt_max
+			      : count;
+	size_t domains = 0;
+	const char *last = NULL;
+	struct envoi_transaction *t = &flight->transaction;
+	size_t i = item->cursor;
+	for (; i < count && t->count < most; i++) {
+		size_t r = job->order[i];
+		if (item->places[r] != PLACE_WAITING) {
+			continue;
+		}
+		const char *address = ordered_address(job, i);
+		if (limits->rcpt_domain_max > 0
+			&& (last == NULL || !same_domain(last, address))) {
+			if (domains == limits->rcpt_domain_max) {
+				break;
+			}
+			domains++;
+			last = address;
+		}
+		envoi_result_finish(&item->recipients[r].result);
+		item->places[r] = PLACE_FLYING;
+		item->waiting--;
+		t->recipients[t->count++] = &item->recipients[r];
+	}
+	item->cursor = i;
+}
+
+/* A transaction for the item; NULL: no memory. */
+static struct flight *launch(
+	struct envoi_job *job, struct item *item, const struct envoi_capabilities *limits)
+{
+	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
+	struct flight *flight = calloc(
+		1, sizeof(*flight) + item->waiting * sizeof(flight->recipients[0]));
+	if (flight == NULL) {
+		return NULL;
+	}
+	flight->item = item;
+	flight->transaction = (struct envoi_transaction){
+		.sender = job->request->sender,
+		.recipients = flight->recipients,
+		.size = facts->size,
+		.eight_bit = facts->eight_bit,
+		.all_or_nothing = job->request->all_or_nothing,
+		.user = item->message,
+	};
+	if (limits->rcpt_domain_max > 0 && !job->by_domain) {
+		order_by_domain(job);
+		item->cursor = 0;
+	}
+	choose(job, item, flight, limits);
+	if (item->waiting == 0) {
+		envoi_job_unlink_waiting(job, item);
+	}
+	return flight;
+}
+
+/* What this server does not take is settled without asking it. */
+static bool fits_server(struct envoi_job *job, struct item *item,
+	const struct envoi_capabilities *server, uint32_t usable)
+{
+	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
+	struct envoi_error err;
+	if ((usable & ENVOI_EXT_SIZE) != 0 && server->size > 0
+		&& facts->size > server->size) {
+		(void)envoi_error_set(&err, ENVOI_STATUS_REFUSED,
+			"%s: %ju octets are over the server's limit of %ju", item->name,
+			(uintmax_t)facts->size, (uintmax_t)server->size);
+		envoi_job_warn(job, &err);
+		envoi_job_settle_waiting(
+			job, item, ENVOI_OUTCOME_REJECTED, ENVOI_PHASE_MAIL, &err, NULL);
+		return false;
+	}
+	if (facts->eight_bit && (usable & ENVOI_EXT_8BITMIME) == 0) {
+		(void)envoi_error_set(&err, ENVOI_STATUS_DATA,
+			"%s: has 8-bit content, and the server does not offer 8BITMIME",
+			item->name);
+		envoi_job_warn(job, &err);
+		envoi_job_settle_waiting(
+			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err, NULL);
+		return false;
+	}
+	return true;
+}
+
+bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
+	size_t session_index, size_t *mails)
+{
+	const struct envoi_capabilities *server =
+		&envoi_session_facts(session)->capabilities;
+	uint32_t usable = server->extensions & ~job->request->session.without;
+	struct envoi_capabilities limits = {0};
+	if ((usable & ENVOI_EXT_LIMITS) != 0) {
+		limits = *server;
+	}
+	while (envoi_job_has_waiting(job)) {
+		struct item *item = job->waiting;
+		if (!fits_server(job, item, server, usable)) {
+			continue;
+		}
+		if (limits.mail_max > 0 && *mails >= limits.mail_max) {
+			return false;
+		}
+		if (!envoi_session_can_submit(
+			    session, envoi_message_facts(item->message)->size)) {
+			return true;
+		}
+		struct flight *flight = launch(job, item, &limits);
+		struct envoi_error err;
+		if (flight == NULL
+			|| envoi_session_submit(session, &flight->transaction, &err)
+				   != 0) {
+			/* What flew and did not leave is settled by the end. */
+			job->status =
+				envoi_status_worse(ENVOI_STATUS_SYSTEM, job->status);
+			free(flight);
+			return false;
+		}
+		item->session = (long)session_index;
+		(*mails)++;
+	}
+	return true;
+}
+
+/* A recipient comes back from a transaction. */
+static bool land(struct envoi_job *job, struct item *item, size_t r,
+	const struct envoi_transaction *t, bool again)
+{
+	struct envoi_result *result = &item->recipients[r].result;
+	bool further = result->full && t->accepted && !t->all_or_nothing;
+	if (further || (result->again && again)) {
+		if (result->status != ENVOI_STATUS_PROTOCOL) {
+			/* A trouble of another message is none of this one. */
+			result->status = ENVOI_STATUS_TEMPORARY;
+		}
+		item->places[r] = PLACE_WAITING;
+		item->waiting++;
+		item->cursor = 0;
+		envoi_job_link_waiting(job, item);
+		return false;
+	}
+	item->places[r] = PLACE_SETTLED;
+	item->open--;
+	return true;
+}
+
+size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bool again)
+{
+	/* The transaction is the flight's first member. */
+	struct flight *flight = (struct flight *)(void *)t;
+	struct item *item = flight->item;
+	bool lost = false;
+	for (size_t i = 0; i < t->count; i++) {
+		const struct envoi_result *result = &t->recipients[i]->result;
+		lost = lost
+		       || (result->again && result->outcome == ENVOI_OUTCOME_DEFERRED);
+	}
+	if (lost && ++item->losses >= ENVOI_LIMIT_ATTEMPTS) {
+		again = false;
+	}
+	if (t->reply.code != 0) {
+		envoi_reply_finish(&item->reply);
+		item->reply = t->reply;
+		item->phase = t->phase;
+		t->reply = (struct envoi_reply){0};
+	}
+	size_t settled = 0;
+	for (size_t i = 0; i < t->count; i++) {
+		size_t r = (size_t)(t->recipients[i] - item->recipients);
+		if (land(job, item, r, t, again)) {
+			settled++;
+		}
+	}
+	envoi_transaction_finish(t);
+	free(flight);
+	envoi_job_report_settled(job);
+	return settled;
+}

@@ -1,0 +1,81 @@
+/*
+ * The inside of a job, shared by the files job*.c only.
+ *
+ * job.c         inputs to messages, what waits, giving up
+ * job_settle.c  settled recipients and messages, their reports
+ * job_flight.c  transactions: which recipients go, and how they come back
+ */
+#ifndef ENVOI_SUBMIT_JOB_INTERNAL_H
+#define ENVOI_SUBMIT_JOB_INTERNAL_H
+
+#include "submit/job.h"
+
+#include <envoi/message.h>
+
+enum place {
+	PLACE_WAITING,
+	PLACE_FLYING,
+	PLACE_SETTLED,
+};
+
+/** One message of the run. */
+struct item {
+	/** In the order of index, until reported. */
+	struct item *next;
+	/** In the order of index, while a recipient waits. */
+	struct item *next_waiting;
+	bool is_waiting;
+	size_t index;
+	char *name;
+	struct envoi_message *message;
+	bool scanned;
+	struct envoi_recipient *recipients;
+	unsigned char *places;
+	/** Not settled; waiting; all before this one do not wait. */
+	size_t open, waiting, cursor;
+	/** Times a lost connection interrupted it. */
+	unsigned losses;
+	long session;
+	struct envoi_reply reply;
+	enum envoi_phase phase;
+};
+
+/** A transaction on its way. */
+struct flight {
+	struct envoi_transaction transaction;
+	struct item *item;
+	struct envoi_recipient *recipients[];
+};
+
+struct envoi_job {
+	const struct envoi_request *request;
+	struct envoi_input **inputs;
+	struct envoi_error *input_errors;
+	size_t input;
+	size_t count;
+	struct item *items, **items_tail;
+	struct item *waiting;
+	/** Recipients in the order they are sent: by domain when a server limits
+	 * domains, else as given. */
+	size_t *order;
+	bool by_domain;
+	size_t settled;
+	uint64_t octets;
+	enum envoi_status status;
+};
+
+/* job_settle.c */
+void envoi_job_warn(const struct envoi_job *job, const struct envoi_error *err);
+/** Messages that are settled are told in order, and forgotten. */
+void envoi_job_report_settled(struct envoi_job *job);
+void envoi_job_link_waiting(struct envoi_job *job, struct item *item);
+void envoi_job_unlink_waiting(struct envoi_job *job, struct item *item);
+/** All recipients of the item that wait end in the same way; the item may be
+ * gone after it. reply NULL: told in the words of fault. */
+void envoi_job_settle_waiting(struct envoi_job *job, struct item *item,
+	enum envoi_outcome outcome, enum envoi_phase phase,
+	const struct envoi_error *fault, const struct envoi_reply *reply);
+/** Accepts NULL. count: the recipients it was made for. */
+void envoi_job_free_item(struct item *item, size_t count);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * A run of envoi_submit(), shared by its files only.
+ *
+ * submit.c   begins and ends it, the poll loop
+ * channel.c  one connection after the other: connecting, the session's life
+ * tell.c     what the observer is told
+ */
+#ifndef ENVOI_SUBMIT_RUN_H
+#define ENVOI_SUBMIT_RUN_H
+
+#include <envoi/submit.h>
+
+#include "base/limits.h"
+#include "net/connect.h"
+#include "net/link.h"
+#include "submit/job.h"
+#include "submit/route.h"
+
+enum channel_state {
+	CHANNEL_IDLE,
+	CHANNEL_CONNECTING,
+	CHANNEL_RUNNING,
+	/** Is not used again in this run. */
+	CHANNEL_RETIRED,
+};
+
+struct channel {
+	struct run *run;
+	enum channel_state state;
+	const struct envoi_server *server;
+	/** The addresses under trial, and their places in the route. */
+	struct envoi_endpoint *list;
+	size_t *places;
+	size_t count;
+	struct envoi_connector *connector;
+	struct envoi_link *link;
+	/** Place in the route of the address connected to. */
+	size_t endpoint;
+	char address[128];
+	char helo[ENVOI_LIMIT_HOST + 1];
+	size_t session;
+	int64_t began, connected;
+	/** On this session: transactions begun, on their way, settled. */
+	size_t mails, flying, settled;
+	size_t poll_first, poll_count;
+};
+
+struct run {
+	const struct envoi_request *request;
+	struct envoi_job *job;
+	struct envoi_route route;
+	struct envoi_tls *tls;
+	struct channel *channels;
+	size_t channel_count;
+	struct pollfd *fds;
+	size_t sessions;
+	int64_t deadline;
+	/** A first session came to be ready: more connections are worth it. */
+	bool proven;
+	bool stopped;
+	/** Without messages: connect once, greet and leave. */
+	bool probe;
+	bool probed;
+	/** What 530 asks for was said. */
+	bool explained;
+	enum envoi_status status;
+};
+
+/* submit.c */
+/** The client context of the run, made when first needed; for envoi_link. */
+struct envoi_tls *envoi_run_tls_context(void *run, struct envoi_error *err);
+
+/* channel.c */
+/** Begins a connection; false when there is no server left, or no memory. */
+bool envoi_channel_start(struct channel *channel, int64_t now);
+/** Goes on as far as that needs no waiting. */
+void envoi_channel_step(struct channel *channel, int64_t now);
+/** Closes what is open; idle again. */
+void envoi_channel_reset(struct channel *channel);
+
+/* tell.c */
+void envoi_run_note(const struct run *run, char mark, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void envoi_run_warn(const struct run *run, const struct envoi_error *err);
+/** A server there was no connection to. */
+void envoi_run_report_failure(struct run *run, size_t index,
+	const struct envoi_server *server, enum envoi_phase phase,
+	const struct envoi_error *err);
+/** The same for envoi_route_next(). */
+void envoi_run_resolve_failed(
+	void *run, const struct envoi_server *server, const struct envoi_error *err);
+/** The session of the channel's link, at its end. */
+void envoi_run_report_link(struct channel *channel, int64_t now);
+
+#endif
