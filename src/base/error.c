@@ -12,7 +12,10 @@
 static void make_printable(char *text)
 {
 	for (char *p = text; *p != '\0'; p++) {
-		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e) {
+		if (*p == '\n') {
+			/* The lines of a reply. */
+			*p = ' ';
+		} else if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e) {
 			*p = '?';
 		}
 	}

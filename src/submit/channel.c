@@ -181,33 +181,19 @@ static void channel_end(struct channel *channel, int64_t now)
 	struct run *run = channel->run;
 	const struct envoi_session_facts *facts =
 		envoi_session_facts(envoi_link_session(channel->link));
-	bool useless = channel->settled == 0
-		       && (facts->error.status != ENVOI_STATUS_OK || channel->mails > 0);
-	/* One that is out of step once is not to be trusted with the rest. */
-	useless = useless || facts->error.status == ENVOI_STATUS_PROTOCOL;
-	bool retire = !facts->established && other_channel_works(channel);
+	bool failed = facts->error.status != ENVOI_STATUS_OK;
+	/* Settled nothing; or was out of step, and is not to be trusted with
+	 * the rest. */
+	bool useless = (channel->settled == 0 && (failed || channel->mails > 0))
+		       || facts->error.status == ENVOI_STATUS_PROTOCOL;
+	/* A server may take fewer connections than we would like. */
+	bool retire = useless && other_channel_works(channel);
 	if (useless && !retire) {
 		session_failed(channel, facts);
 	}
 	run->probed = run->probed || facts->established;
-	if (facts->error.status != ENVOI_STATUS_OK && !run->stopped) {
-		struct envoi_error err = facts->error;
-		if (facts->error_reply.code != 0) {
-			struct envoi_error told = err;
-			(void)envoi_error_set(&told, err.status, "%s: %s: %d %s",
-				channel->server->label, err.text, facts->error_reply.code,
-				facts->error_reply.text != NULL ? facts->error_reply.text
-								: "");
-			memcpy(told.hint, err.hint, sizeof(told.hint));
-			err = told;
-		} else {
-			struct envoi_error told = err;
-			(void)envoi_error_set(&told, err.status, "%s: %s",
-				channel->server->label, err.text);
-			memcpy(told.hint, err.hint, sizeof(told.hint));
-			err = told;
-		}
-		envoi_run_warn(run, &err);
+	if (failed && !run->stopped) {
+		envoi_run_warn_session(channel);
 	}
 	envoi_run_report_link(channel, now);
 	envoi_channel_reset(channel);
@@ -236,33 +222,10 @@ static void channel_feed(struct channel *channel, int64_t now)
 	}
 }
 
-/* RFC 4954 6 and RFC 3207 4: what 530 asks for is said once. */
-static void explain_refusal(struct channel *channel, const struct envoi_transaction *t)
-{
-	const struct envoi_session_facts *facts =
-		envoi_session_facts(envoi_link_session(channel->link));
-	struct run *run = channel->run;
-	if (run->explained || t->phase != ENVOI_PHASE_MAIL || t->reply.code != 530) {
-		return;
-	}
-	struct envoi_error err;
-	run->explained = true;
-	bool tls =
-		!facts->tls && (facts->capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
-	(void)envoi_error_set(&err, tls ? ENVOI_STATUS_REFUSED : ENVOI_STATUS_AUTH,
-		"%s: %s required: 530 %s", channel->server->label,
-		tls ? "TLS" : "authentication",
-		t->reply.text != NULL ? t->reply.text : "");
-	if (tls) {
-		envoi_error_hint(&err, "the server offers STARTTLS: --tls starttls");
-	}
-	envoi_run_warn(run, &err);
-}
-
 static void channel_finished(
 	struct channel *channel, struct envoi_transaction *transaction)
 {
-	explain_refusal(channel, transaction);
+	envoi_run_explain_refusal(channel, transaction);
 	bool again = transaction != envoi_link_unreadable(channel->link);
 	channel->flying--;
 	channel->settled += envoi_job_finished(channel->run->job, transaction, again);

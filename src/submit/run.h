@@ -89,6 +89,11 @@ void envoi_run_report_failure(struct run *run, size_t index,
 /** The same for envoi_route_next(). */
 void envoi_run_resolve_failed(
 	void *run, const struct envoi_server *server, const struct envoi_error *err);
+/** Why the channel's session failed, for people. */
+void envoi_run_warn_session(const struct channel *channel);
+/** What a 530 to MAIL asks for, once a run. */
+void envoi_run_explain_refusal(
+	struct channel *channel, const struct envoi_transaction *t);
 /** The session of the channel's link, at its end. */
 void envoi_run_report_link(struct channel *channel, int64_t now);
 

@@ -89,3 +89,43 @@ void envoi_run_report_link(struct channel *channel, int64_t now)
 			.facts = &facts,
 		});
 }
+
+void envoi_run_warn_session(const struct channel *channel)
+{
+	const struct envoi_session_facts *facts =
+		envoi_session_facts(envoi_link_session(channel->link));
+	const struct envoi_reply *reply = &facts->error_reply;
+	struct envoi_error err;
+	char code[16] = "";
+	if (reply->code != 0) {
+		(void)snprintf(code, sizeof(code), ": %d ", reply->code);
+	}
+	(void)envoi_error_set(&err, facts->error.status, "%s: %s%s%s",
+		channel->server->label, facts->error.text, code,
+		reply->text != NULL ? reply->text : "");
+	envoi_error_hint(&err, "%s", facts->error.hint);
+	envoi_run_warn(channel->run, &err);
+}
+
+/* RFC 4954 6 and RFC 3207 4: what 530 asks for is said once. */
+void envoi_run_explain_refusal(struct channel *channel, const struct envoi_transaction *t)
+{
+	const struct envoi_session_facts *facts =
+		envoi_session_facts(envoi_link_session(channel->link));
+	struct run *run = channel->run;
+	if (run->explained || t->phase != ENVOI_PHASE_MAIL || t->reply.code != 530) {
+		return;
+	}
+	struct envoi_error err;
+	run->explained = true;
+	bool tls =
+		!facts->tls && (facts->capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
+	(void)envoi_error_set(&err, tls ? ENVOI_STATUS_REFUSED : ENVOI_STATUS_AUTH,
+		"%s: %s required: 530 %s", channel->server->label,
+		tls ? "TLS" : "authentication",
+		t->reply.text != NULL ? t->reply.text : "");
+	if (tls) {
+		envoi_error_hint(&err, "the server offers STARTTLS: --tls starttls");
+	}
+	envoi_run_warn(run, &err);
+}
