@@ -60,25 +60,48 @@ void opt_finish(struct cmd_parser *parser)
 	parser->longs = NULL;
 }
 
-int opt_next(struct cmd_parser *parser, struct envoi_error *err)
+/* The next option's id; -1: no more; '?' with err. */
+static int next(struct cmd_parser *parser, struct envoi_error *err)
 {
 	int at = optind > 0 ? optind : 1;
 	int id = getopt_long(
 		parser->argc, parser->argv, parser->shorts, parser->longs, NULL);
-	parser->value = optarg;
 	parser->operand = optind;
 	if (id != '?' && id != ':') {
 		return id;
 	}
 	const char *word = optind > at ? parser->argv[optind - 1] : parser->argv[at];
 	char letter[3] = {'-', (char)optopt, '\0'};
-	if (optopt > 0 && optopt < OPT_HELP && strncmp(word, "--", 2) != 0) {
+	bool is_long = strncmp(word, "--", 2) == 0;
+	if (!is_long) {
 		word = letter;
 	}
-	(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
-		id == ':' ? "option %s needs a value" : "no such option, or not so: %s",
-		word);
+	const char *format = id == ':'		     ? "option %s needs a value"
+			     : is_long && optopt > 0 ? "option %s takes no value"
+						     : "no such option: %s";
+	(void)envoi_error_set(err, ENVOI_STATUS_USAGE, format, word);
 	return '?';
+}
+
+int opt_read(struct cmd_parser *parser, opt_take_fn take, void *context,
+	void (*usage)(void), struct envoi_error *err)
+{
+	int id;
+	while ((id = next(parser, err)) != -1) {
+		if (id == OPT_HELP) {
+			usage();
+			return 1;
+		}
+		if (id == '?') {
+			envoi_error_hint(err, "envoi %s --help lists the options",
+				parser->argv[0]);
+			return -1;
+		}
+		if (take(context, id, optarg, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
 }
 
 void opt_print(const struct cmd_option *table)

@@ -12,7 +12,7 @@
 
 /** One option. The table ends with a zeroed one. */
 struct cmd_option {
-	/** What opt_next() returns for it: the short letter, or from 256. */
+	/** What take() gets for it: the short letter, or from 256. */
 	int id;
 	const char *name;
 	/** NULL: takes no value. */
@@ -33,9 +33,7 @@ struct cmd_parser {
 	/** The getopt_long() tables made from it. */
 	void *longs;
 	char shorts[128];
-	/** Value of the option opt_next() returned. */
-	const char *value;
-	/** First operand, when opt_next() returned -1. */
+	/** First operand, once all options are read. */
 	int operand;
 };
 
@@ -45,9 +43,17 @@ int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc
 	char **argv, struct envoi_error *err);
 void opt_finish(struct cmd_parser *parser);
 
-/** The next option's id; -1: no more; '?': unknown or without its value, err
- * says which. */
-int opt_next(struct cmd_parser *parser, struct envoi_error *err);
+/** Acts on one option. */
+typedef int (*opt_take_fn)(
+	void *context, int id, const char *value, struct envoi_error *err);
+
+/**
+ * Reads all options and gives each to take(). 0: operands from
+ * parser->operand on; 1: --help, usage() was called; -1 with err: an option
+ * that is unknown or without its value, or what take() found wrong.
+ */
+int opt_read(struct cmd_parser *parser, opt_take_fn take, void *context,
+	void (*usage)(void), struct envoi_error *err);
 
 /** Prints the options of the table, aligned. */
 void opt_print(const struct cmd_option *table);

@@ -20,24 +20,14 @@ static void print_usage(void)
 	opt_print(table);
 }
 
-/* 1: help was printed. */
-static int read_options(
+static int take_option(void *context, int id, const char *value, struct envoi_error *err)
+{
+	return connection_option(context, id, value, err);
+}
+
+static int complete(
 	struct connection *c, struct cmd_parser *parser, struct envoi_error *err)
 {
-	int id;
-	while ((id = opt_next(parser, err)) != -1) {
-		if (id == OPT_HELP) {
-			print_usage();
-			return 1;
-		}
-		if (id == '?') {
-			envoi_error_hint(err, "envoi probe --help lists the options");
-			return -1;
-		}
-		if (connection_option(c, id, parser->value, err) != 0) {
-			return -1;
-		}
-	}
 	for (int i = parser->operand; i < parser->argc; i++) {
 		if (connection_add_server(c, parser->argv[i], err) != 0) {
 			return -1;
@@ -59,7 +49,10 @@ int cmd_probe(int argc, char **argv)
 	connection_init(&c);
 	int result = opt_init(&parser, table, argc, argv, &err);
 	if (result == 0) {
-		result = read_options(&c, &parser, &err);
+		result = opt_read(&parser, take_option, &c, print_usage, &err);
+	}
+	if (result == 0) {
+		result = complete(&c, &parser, &err);
 	}
 	if (result < 0) {
 		ui_error(&err);

@@ -120,9 +120,9 @@ static int set_sessions(struct send *send, const char *text, struct envoi_error 
 	return 0;
 }
 
-static int take_option(
-	struct send *send, int id, const char *value, struct envoi_error *err)
+static int take_option(void *context, int id, const char *value, struct envoi_error *err)
 {
+	struct send *send = context;
 	switch (id) {
 	case 's':
 		return connection_add_server(&send->connection, value, err);
@@ -150,27 +150,6 @@ static int take_option(
 	default:
 		return connection_option(&send->connection, id, value, err);
 	}
-}
-
-/* Reads argv into send; 1: help was printed. */
-static int read_options(
-	struct send *send, struct cmd_parser *parser, struct envoi_error *err)
-{
-	int id;
-	while ((id = opt_next(parser, err)) != -1) {
-		if (id == OPT_HELP) {
-			print_usage();
-			return 1;
-		}
-		if (id == '?') {
-			envoi_error_hint(err, "envoi send --help lists the options");
-			return -1;
-		}
-		if (take_option(send, id, parser->value, err) != 0) {
-			return -1;
-		}
-	}
-	return 0;
 }
 
 static int complete(struct send *send, struct cmd_parser *parser,
@@ -280,7 +259,7 @@ int cmd_send(int argc, char **argv)
 	connection_init(&send.connection);
 	int result = opt_init(&parser, table, argc, argv, &err);
 	if (result == 0) {
-		result = read_options(&send, &parser, &err);
+		result = opt_read(&parser, take_option, &send, print_usage, &err);
 	}
 	if (result == 0) {
 		result = complete(&send, &parser, standard_input, &err);

@@ -149,9 +149,9 @@ static int set_limit(
 	}
 }
 
-static int set_option(
-	struct request *request, int id, const char *value, struct envoi_error *err)
+static int set_option(void *context, int id, const char *value, struct envoi_error *err)
 {
+	struct request *request = context;
 	struct envoi_sink_options *options = &request->options;
 	switch (id) {
 	case OPT_LISTEN:
@@ -243,19 +243,9 @@ static int check(const struct request *request, struct envoi_error *err)
 static int read_options(
 	struct request *request, struct cmd_parser *parser, struct envoi_error *err)
 {
-	int id;
-	while ((id = opt_next(parser, err)) != -1) {
-		if (id == OPT_HELP) {
-			print_usage();
-			return 1;
-		}
-		if (id == '?') {
-			envoi_error_hint(err, "envoi sink --help lists the options");
-			return -1;
-		}
-		if (set_option(request, id, parser->value, err) != 0) {
-			return -1;
-		}
+	int result = opt_read(parser, set_option, request, print_usage, err);
+	if (result != 0) {
+		return result;
 	}
 	if (parser->operand < parser->argc) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE,
