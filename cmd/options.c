@@ -76,10 +76,16 @@ static int next(struct cmd_parser *parser, struct envoi_error *err)
 	if (!is_long) {
 		word = letter;
 	}
-	const char *format = id == ':'		     ? "option %s needs a value"
-			     : is_long && optopt > 0 ? "option %s takes no value"
-						     : "no such option: %s";
-	(void)envoi_error_set(err, ENVOI_STATUS_USAGE, format, word);
+	if (id == ':') {
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "option %s needs a value", word);
+	} else if (is_long && optopt > 0) {
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "option takes no value: %s", word);
+	} else {
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "no such option: %s", word);
+	}
 	return '?';
 }
 

@@ -120,7 +120,16 @@ static void session(void *context, const struct envoi_session_report *report)
 	size_t length = 0;
 	char *line = ui->probe ? envoi_report_probe(ui->format, report, &length)
 			       : envoi_report_session(ui->format, report, &length);
-	ui_put(ui, line, length);
+	char *grown =
+		line == NULL ? NULL : realloc(ui->sessions, ui->sessions_length + length);
+	if (grown == NULL) {
+		ui->lost_output = true;
+	} else {
+		memcpy(grown + ui->sessions_length, line, length);
+		ui->sessions = grown;
+		ui->sessions_length += length;
+	}
+	free(line);
 }
 
 static void progress(void *context, size_t settled, uint64_t octets)
@@ -190,6 +199,10 @@ struct envoi_observer ui_observer(struct cmd_ui *ui)
 
 enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status)
 {
+	if (ui->sessions != NULL) {
+		ui_put(ui, ui->sessions, ui->sessions_length);
+		ui->sessions = NULL;
+	}
 	clear_progress(ui);
 	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout) || ui->lost_output) {

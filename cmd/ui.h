@@ -24,6 +24,9 @@ struct cmd_ui {
 	bool progress;
 	bool progress_shown;
 	double began, progress_at;
+	/** Lines of sessions, which come behind those of the messages. */
+	char *sessions;
+	size_t sessions_length;
 	/** Set when stdout could not be written. */
 	bool lost_output;
 	/** Installed when the first connection is near; see ui_watch_signals(). */

@@ -76,9 +76,13 @@ bool envoi_channel_start(struct channel *channel, int64_t now)
 	return true;
 }
 
-static void connect_failed(struct channel *channel, const struct envoi_error *err)
+static void connect_failed(struct channel *channel, const struct envoi_error *why)
 {
 	struct run *run = channel->run;
+	struct envoi_error named;
+	(void)envoi_error_set(&named, why->status, "no connection to %s: %s",
+		channel->server->label, why->text);
+	const struct envoi_error *err = &named;
 	envoi_route_fault(&run->route, err, ENVOI_PHASE_CONNECT, NULL);
 	for (size_t i = 0; i < channel->count; i++) {
 		envoi_route_fail(&run->route, channel->places[i]);

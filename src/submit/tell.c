@@ -60,7 +60,7 @@ void envoi_run_report_failure(struct run *run, size_t index,
 			     .port = server->port,
 			     .facts = &facts,
 		     });
-	envoi_run_note(run, '!', "%s: %s", server->label, err->text);
+	envoi_run_note(run, '!', "%s", err->text);
 	envoi_run_warn(run, err);
 }
 
