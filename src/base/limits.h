@@ -30,14 +30,10 @@
 #define ENVOI_LIMIT_DRAIN (1u << 20)
 /* Control bytes queued ahead of the socket. */
 #define ENVOI_LIMIT_CONTROL 65536
-/* Mechanism names and other words kept from one EHLO line. */
-#define ENVOI_LIMIT_WORDS 512
 /* One block of a message read, encoded and written. */
 #define ENVOI_LIMIT_BLOCK 131072
 /* stdin up to this stays in memory, more goes to an unlinked file. */
 #define ENVOI_LIMIT_SPOOL_MEMORY 65536
-/* Recipients of one message (arguments): memory only. */
-#define ENVOI_LIMIT_RECIPIENTS 1000000
 /* Addresses tried for one host name. */
 #define ENVOI_LIMIT_HOST_ADDRESSES 32
 /* Times one message is begun anew after lost connections. */
@@ -50,7 +46,5 @@
 #define ENVOI_LIMIT_REPLY_TEXT_SENT 480
 /* Receiver: commands that make no sense before it gives up. */
 #define ENVOI_LIMIT_BAD_COMMANDS 20
-/* Connections at once (--sessions). */
-#define ENVOI_LIMIT_SESSIONS 1000
 
 #endif

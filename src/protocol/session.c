@@ -194,7 +194,7 @@ void envoi_session_quit(struct envoi_session *s, int64_t now)
 	if (s->state == STATE_QUIT || s->state == STATE_CLOSED) {
 		return;
 	}
-	if (!envoi_session_out_drop(s)) {
+	if (!envoi_session_out_drop(s, false)) {
 		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		return;
 	}
@@ -415,7 +415,7 @@ void envoi_session_stop(struct envoi_session *s, int64_t now)
 	struct envoi_error err;
 	(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY, "interrupted");
 	envoi_session_fault(s, &err, ENVOI_PHASE_TOTAL, NULL);
-	if (s->state < STATE_READY || !envoi_session_out_drop(s)) {
+	if (s->state < STATE_READY || !envoi_session_out_drop(s, true)) {
 		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		return;
 	}

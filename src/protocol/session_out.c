@@ -388,16 +388,19 @@ static void drop_expected(struct envoi_session *s)
 	}
 }
 
-bool envoi_session_out_drop(struct envoi_session *s)
+bool envoi_session_out_drop(struct envoi_session *s, bool finish_chunk)
 {
 	size_t keep = 0, octets = 0;
 	if (s->segment_count > 0) {
 		const struct segment *front = &s->segments[s->segment_head];
-		if (front->body || front->end_of_data) {
-			/* DATA was answered 354, or BDAT n was said: data is owed. */
+		bool owed = front->body || front->end_of_data;
+		bool short_chunk = front->body && front->work->chunked
+				   && front->work->transaction->size <= ENVOI_LIMIT_DRAIN;
+		if (owed && !(finish_chunk && short_chunk)) {
+			/* DATA was answered 354, or BDAT n was said. */
 			return false;
 		}
-		if (front->started) {
+		if (owed || front->started) {
 			keep = 1;
 			octets = front->length;
 		}

@@ -147,7 +147,7 @@ static bool fits(enum verb verb, int code)
 }
 
 /* What is not begun goes back: it can be done on another connection. */
-static void return_unbegun(struct envoi_session *s)
+static void return_unbegun(struct envoi_session *s, const char *why)
 {
 	struct work *work = s->works;
 	while (work != NULL) {
@@ -155,7 +155,7 @@ static void return_unbegun(struct envoi_session *s)
 		if (!work->begun) {
 			envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNTRIED,
 				ENVOI_PHASE_MAIL, ENVOI_STATUS_TEMPORARY, true,
-				"the server refused RSET");
+				why);
 			work->step = STEP_DONE;
 			envoi_session_work_check_finished(s, work);
 		}
@@ -203,9 +203,12 @@ void envoi_session_transaction_reply(struct envoi_session *s, const struct expec
 	if (reply->code == 421) {
 		envoi_session_over(s, envoi_session_verb_phase(e->verb), reply, now);
 	} else if (e->verb == VERB_RSET && s->closing) {
-		return_unbegun(s);
+		return_unbegun(s, "the server refused RSET");
 	} else {
 		envoi_session_work_check_finished(s, work);
+	}
+	if (s->stray) {
+		return_unbegun(s, "the server takes messages for nobody");
 	}
 	envoi_session_send_commands(s, now);
 }
