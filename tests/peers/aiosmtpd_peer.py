@@ -7,7 +7,7 @@ import re
 import unittest
 
 import corpus
-from support import HERE, PeerCase, Process, certificate, read_file, wait_for
+from support import HERE, PeerCase, Process, certificate, read_file, wait_for, write_file
 
 PYTHON = "/usr/bin/python3"  # Debian's, which sees Debian's packages
 
@@ -23,12 +23,14 @@ class Aiosmtpd:
     def stop(self):
         self.process.stop()
 
+    def count(self):
+        return sum(name.endswith(".json") for name in os.listdir(self.folder))
+
     def arrived(self):
         """(envelope, content) of each message, in the order of their arrival."""
-        count = sum(name.endswith(".json") for name in os.listdir(self.folder))
         return [
             (json.loads(read_file(f"{self.folder}/{n}.json")), read_file(f"{self.folder}/{n}.eml"))
-            for n in range(count)
+            for n in range(self.count())
         ]
 
 
@@ -133,3 +135,55 @@ class AiosmtpdTest(PeerCase):
         self.assertEqual(
             result.outcomes(), ["rejected" if size > 1000 else "delivered" for size in sizes], str(result))
         self.assertEqual(len(peer.arrived()), sum(size <= 1000 for size in sizes))
+
+    def many(self, count):
+        """An mbox of messages that tell their numbers."""
+        text = b"".join(
+            b"From a@example.org Thu Jan  1 00:00:00 1970\nSubject: %d\n\nThis is number %d.\n\n" % (n, n)
+            for n in range(count))
+        return write_file(f"{self.scratch}/{count}.mbox", text)
+
+    def check_ledger(self, result, peer, count):
+        """Delivered is what arrived; what arrived and is not called delivered is unknown."""
+        arrived = [int(re.match(rb"Subject: (\d+)", content).group(1)) for _, content in peer.arrived()]
+        self.assertEqual(len(set(arrived)), len(arrived), "duplicates")
+        self.assertEqual(len(result.messages), count, str(result))
+        by_outcome = {}
+        for message in result.messages:
+            number = int(message["source"].rpartition(":")[2]) - 1
+            by_outcome.setdefault(message["outcome"], set()).add(number)
+        self.assertLessEqual(by_outcome.get("delivered", set()), set(arrived), str(result))
+        missed = set(arrived) - by_outcome.get("delivered", set())
+        self.assertLessEqual(missed, by_outcome.get("unknown", set()), str(result))
+        return by_outcome
+
+    def test_server_killed_in_the_middle(self):
+        peer = self.start()
+
+        def kill_server(process):
+            wait_for("20 messages", lambda: peer.count() >= 20, alive=process)
+            peer.process.child.kill()
+
+        result = self.envoi(
+            f"smtp://127.0.0.1:{peer.port}", "--mbox", self.many(1000), meanwhile=kill_server)
+        outcomes = self.check_ledger(result, peer, 1000)
+        self.assertIn(result.status, (75, 76), str(result))
+        self.assertLessEqual(len(outcomes.get("unknown", [])), 1, str(result))
+        self.assertGreater(len(outcomes.get("untried", [])), 1, str(result))
+
+    def test_terminated_in_the_middle(self):
+        """SIGTERM: nothing is left in doubt. The session ends in good order, save where a body
+        was cut off in its middle: the only way out of that is to hang up."""
+        peer = self.start()
+
+        def terminate(process):
+            wait_for("20 messages", lambda: peer.count() >= 20, alive=process)
+            process.terminate()
+
+        result = self.envoi(f"smtp://127.0.0.1:{peer.port}", "--mbox", self.many(1000), meanwhile=terminate)
+        outcomes = self.check_ledger(result, peer, 1000)
+        self.expect(result, 75)
+        self.assertIn(result.closes(), (["221"], ["not-sent"] if "deferred" in outcomes else None), str(result))
+        self.assertNotIn("unknown", outcomes, str(result))
+        self.assertLessEqual(len(outcomes.get("deferred", [])), 1, str(result))
+        self.assertGreater(len(outcomes.get("untried", [])), 1, str(result))

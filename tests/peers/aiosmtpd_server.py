@@ -8,6 +8,7 @@ exact octets after dots were taken off, N.json with the envelope. Recipients tha
 import argparse
 import asyncio
 import json
+import os
 import ssl
 
 from aiosmtpd.lmtp import LMTP
@@ -33,11 +34,13 @@ class Keeper:
         self.count += 1
         with open(name + ".eml", "wb") as f:
             f.write(envelope.content)
-        with open(name + ".json", "w", encoding="utf-8") as f:
+        with open(name + ".new", "w", encoding="utf-8") as f:
             json.dump({
                 "from": envelope.mail_from, "options": envelope.mail_options, "to": envelope.rcpt_tos,
                 "hello": session.host_name, "tls": session.ssl is not None,
             }, f)
+        # With the rename it is kept, all or nothing: this server may be killed at any time.
+        os.rename(name + ".new", name + ".json")
         return f"250 2.0.0 kept as {self.count - 1}"
 
 

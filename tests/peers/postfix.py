@@ -10,6 +10,7 @@ import pwd
 import re
 
 import corpus
+from sink_callers import Sink
 from support import (
     LONG, PACKAGES, PeerCase, Process, certificate, need_root, package_file, read_file,
     free_port, start_on_free_port, strip_trace, wait_for,
@@ -46,6 +47,10 @@ virtual_gid_maps = static:{uid}
 virtual_minimum_uid = 1
 virtual_mailbox_limit = 0
 message_size_limit = 8000000
+# Mail for sink.example goes on to an envoi sink, with TLS.
+relay_domains = sink.example
+transport_maps = inline:{{ sink.example=smtp:[127.0.0.1]:{sink_port} }}
+smtp_tls_security_level = encrypt
 # The message must arrive as it was sent.
 local_header_rewrite_clients =
 message_drop_headers =
@@ -65,6 +70,7 @@ MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
 127.0.0.1:{tls_port} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 127.0.0.1:{bare_port} inet n - n - - smtpd -o smtpd_discard_ehlo_keywords=pipelining,chunking,size,8bitmime,starttls
+127.0.0.1:{strict_port} inet n - n - - smtpd -o smtpd_soft_error_limit=100 -o smtpd_hard_error_limit=3
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -74,6 +80,7 @@ bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
 error unix - - n - - error
 virtual unix - n n - - virtual
+smtp unix - - n - - smtp
 anvil unix - - n - 1 anvil
 proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
@@ -81,9 +88,10 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """One running Postfix: port, tls_port (TLS from the start), bare_port (no extensions)."""
+    """One running Postfix: port, tls_port (TLS from the start), bare_port (no extensions) and
+    strict_port (421 after a few errors)."""
 
-    def __init__(self, folder, cert, key):
+    def __init__(self, folder, cert, key, sink_port):
         self.folder, self.boxes, self.read = folder, {}, set()
         self.master = package_file("usr/lib/postfix/sbin/master")
         owner, group = pwd.getpwnam(OWNER), pwd.getpwnam(GROUP)
@@ -99,7 +107,8 @@ class Postfix:
         self.make("conf", 0, 0, 0o755)
         self.write("boxes", "/^box[0-9a-z-]*@example\\.org$/ all/\n")
         self.write("conf/main.cf", MAIN.format(
-            packages=PACKAGES, folder=folder, owner=OWNER, group=GROUP, uid=owner.pw_uid, cert=cert, key=key))
+            packages=PACKAGES, folder=folder, owner=OWNER, group=GROUP, uid=owner.pw_uid,
+            cert=cert, key=key, sink_port=sink_port))
         self.process, self.port = start_on_free_port(self.start)
         wait_for("submissions port", lambda: re.search("daemon started", self.log()))
 
@@ -114,8 +123,9 @@ class Postfix:
             f.write(text)
 
     def start(self, port):
-        self.tls_port, self.bare_port = free_port(), free_port()
-        self.write("conf/master.cf", MASTER.format(port=port, tls_port=self.tls_port, bare_port=self.bare_port))
+        self.tls_port, self.bare_port, self.strict_port = free_port(), free_port(), free_port()
+        self.write("conf/master.cf", MASTER.format(
+            port=port, tls_port=self.tls_port, bare_port=self.bare_port, strict_port=self.strict_port))
         libraries = f"{PACKAGES}/usr/lib/postfix:{PACKAGES}/usr/lib/x86_64-linux-gnu"
         return Process(
             [self.master, "-c", self.folder + "/conf", "-d"], self.folder + "/out",
@@ -186,7 +196,8 @@ class PostfixTest(PeerCase):
         need_root("Postfix")
         super().setUpClass()
         cls.cert, key = certificate(cls.scratch)
-        cls.postfix = cls.keep(Postfix(cls.scratch + "/postfix", cls.cert, key))
+        cls.sink = cls.keep(Sink(cls.scratch + "/sink"))
+        cls.postfix = cls.keep(Postfix(cls.scratch + "/postfix", cls.cert, key, cls.sink.port))
         cls.server = f"smtp://127.0.0.1:{cls.postfix.port}"
         cls.mail = corpus.samples() + corpus.edges() + corpus.long_lines()
         cls.files = corpus.write_all(cls.scratch + "/mail", cls.mail)
@@ -334,3 +345,32 @@ class PostfixTest(PeerCase):
         self.assertEqual([m["outcome"] for m in result.messages], ["untried", "delivered"], str(result))
         self.assertEqual(len(self.postfix.arrived("box-nul", 1)), 1)
 
+
+    def test_thrown_out_for_errors(self):
+        """421 in the middle of a transaction: the rest on a new connection, so that everyone has an
+        outcome, and the one that can be delivered gets its message once."""
+        for way, options in WAYS.items():
+            with self.subTest(way):
+                box = f"box-strict-{way}"
+                nobody = [f"nobody{n}@example.org" for n in range(4)]
+                result = self.envoi(
+                    f"smtp://127.0.0.1:{self.postfix.strict_port}", *options, self.files[0],
+                    to=[*nobody, f"{box}@example.org"])
+                self.expect(result, 67, {"rejected", "delivered"}, "221", messages=1, sessions=None)
+                self.assertEqual(result.outcomes(), ["rejected"] * 4 + ["delivered"], str(result))
+                self.assertIn("421", result.closes(), str(result))
+                self.assert_same_mail([kept(self.mail[0][1])], self.postfix.arrived(box, 1))
+
+    def test_postfix_calls_the_sink(self):
+        """All the way: envoi to Postfix, Postfix's queue to envoi's sink. Postfix breaks
+        lines over 998 octets, so those stay behind."""
+        mail = corpus.samples() + corpus.edges()
+        files = corpus.write_all(self.scratch + "/relay", mail)
+        result = self.envoi(self.server, *files, to=["b@sink.example"])
+        self.expect(result, 0, "delivered", "221", messages=len(mail))
+        try:
+            wait_for("relayed messages", lambda: len(self.sink.arrived()) >= len(mail))
+        except TimeoutError as e:
+            raise AssertionError(f"{e}; Postfix's log ends\n{self.postfix.log()[-3000:]}") from None
+        arrived = [strip_trace(content, ["Received"]) for content in self.sink.arrived()]
+        self.assert_same_mail([kept(content).replace(b"\n", b"\r\n") for _, content in mail], arrived)

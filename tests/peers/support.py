@@ -171,7 +171,37 @@ class PeerCase(unittest.TestCase):
         cls.addClassCleanup(process.stop)
         return process
 
-    def envoi(self, server, *arguments, sender="a@example.org", to=("b@example.org",), stdin=b""):
+    def envoi(self, server, *arguments, stdin=b"", meanwhile=None, **envelope):
+        """Runs envoi send and returns its Result. While it runs, meanwhile(process) is called."""
+        argv = self.command(server, *arguments, **envelope)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": self.scratch,
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=1"),
+            "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1"),
+        }
+        # Files, so that it never waits for us to read.
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, \
+                tempfile.TemporaryFile() as err:
+            given.write(stdin)
+            given.seek(0)
+            process = subprocess.Popen(
+                argv, stdin=given, stdout=out, stderr=err, env=environment, cwd=self.scratch)
+            try:
+                if meanwhile is not None:
+                    meanwhile(process)
+                process.wait(RUN_BOUND)
+            finally:
+                process.kill()
+                process.wait()
+            out.seek(0)
+            err.seek(0)
+            result = Result(argv, process.returncode, out.read(), err.read().decode(errors="replace"))
+        self.assertNotRegex(result.stderr, "runtime error|Sanitizer", str(result))
+        return result
+
+    @staticmethod
+    def command(server, *arguments, sender="a@example.org", to=("b@example.org",)):
         argv = [BINARY, "send", "-s", server, "--helo", "client.example.org", "--report", "json"]
         argv += ["-f", sender]
         for recipient in to:
@@ -179,20 +209,7 @@ class PeerCase(unittest.TestCase):
         # Where TLS is not the point it is off: the certificates here are nobody's.
         if server.startswith("smtp:") and not any(a.startswith("--tls") for a in arguments):
             argv += ["--tls", "off"]
-        argv += arguments
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": self.scratch,
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=1"),
-            "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1"),
-        }
-        done = subprocess.run(
-            argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=RUN_BOUND,
-            env=environment, cwd=self.scratch,
-        )
-        result = Result(argv, done.returncode, done.stdout, done.stderr.decode(errors="replace"))
-        self.assertNotRegex(result.stderr, "runtime error|Sanitizer", str(result))
-        return result
+        return argv + list(arguments)
 
     def expect(self, result, status=0, outcome=None, close=None, messages=None, sessions=1):
         """The facts that most cases end in. outcome and close may be sets of allowed words."""
