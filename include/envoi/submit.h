@@ -75,8 +75,8 @@ struct envoi_observer {
 	void (*message)(void *context, const struct envoi_message_report *report);
 	/** When it ended. */
 	void (*session)(void *context, const struct envoi_session_report *report);
-	/** Messages settled so far, often. */
-	void (*progress)(void *context, size_t settled, uint64_t octets);
+	/** Messages settled and octets written so far; often. */
+	void (*progress)(void *context, size_t settled, uint64_t written);
 };
 
 struct envoi_request {

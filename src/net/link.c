@@ -31,6 +31,7 @@ struct envoi_link {
 	struct envoi_body *body;
 	const struct envoi_transaction *unreadable;
 	uint64_t body_octets;
+	uint64_t written;
 	bool handshaking;
 	bool readable, writable;
 	/** Writing failed: what can still be read is read, then it is over. */
@@ -115,6 +116,11 @@ const struct envoi_tls_facts *envoi_link_tls(const struct envoi_link *link)
 const struct envoi_transaction *envoi_link_unreadable(const struct envoi_link *link)
 {
 	return link->unreadable;
+}
+
+uint64_t envoi_link_written(const struct envoi_link *link)
+{
+	return link->written;
 }
 
 int64_t envoi_link_deadline(const struct envoi_link *link)
@@ -329,6 +335,7 @@ static bool write_some(struct envoi_link *link, int64_t now)
 		link->out_end - link->out_start, &n, &err)) {
 	case ENVOI_IO_OK:
 		link->out_start += n;
+		link->written += n;
 		envoi_session_sent(link->session, n, now);
 		return true;
 	case ENVOI_IO_AGAIN:

@@ -69,6 +69,9 @@ enum envoi_event envoi_link_step(
 /** When envoi_link_step() is due without an event of poll. */
 int64_t envoi_link_deadline(const struct envoi_link *link);
 
+/** Octets written so far. */
+uint64_t envoi_link_written(const struct envoi_link *link);
+
 /** The transaction whose message could not be read to its end, or NULL: the
  * connection was given up for it. */
 const struct envoi_transaction *envoi_link_unreadable(const struct envoi_link *link);

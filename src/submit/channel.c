@@ -200,6 +200,7 @@ static void channel_end(struct channel *channel, int64_t now)
 		envoi_run_warn_session(channel);
 	}
 	envoi_run_report_link(channel, now);
+	run->written += envoi_link_written(channel->link);
 	envoi_channel_reset(channel);
 	if (retire) {
 		channel->state = CHANNEL_RETIRED;

@@ -198,3 +198,8 @@ enum envoi_status envoi_job_status(const struct envoi_job *job)
 {
 	return job->status;
 }
+
+size_t envoi_job_settled(const struct envoi_job *job)
+{
+	return job->settled;
+}

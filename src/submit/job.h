@@ -46,6 +46,9 @@ size_t envoi_job_finished(
 void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 	enum envoi_phase phase, const struct envoi_reply *reply);
 
+/** Messages settled so far. */
+size_t envoi_job_settled(const struct envoi_job *job);
+
 /** The worst status of all recipients so far. */
 enum envoi_status envoi_job_status(const struct envoi_job *job);
 

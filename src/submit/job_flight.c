@@ -64,6 +64,10 @@ static void order_by_domain(struct envoi_job *job)
 		job->order[i] = entries[i].index;
 	}
 	free(entries);
+	/* Where messages stood, they stood in the order before. */
+	for (struct item *item = job->items; item != NULL; item = item->next) {
+		item->cursor = 0;
+	}
 }
 
 /* Fills a transaction with the recipients that wait, as the limits allow. */
@@ -121,7 +125,6 @@ static struct flight *launch(
 	};
 	if (limits->rcpt_domain_max > 0 && !job->by_domain) {
 		order_by_domain(job);
-		item->cursor = 0;
 	}
 	choose(job, item, flight, limits);
 	if (item->waiting == 0) {

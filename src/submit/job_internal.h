@@ -60,7 +60,6 @@ struct envoi_job {
 	size_t *order;
 	bool by_domain;
 	size_t settled;
-	uint64_t octets;
 	enum envoi_status status;
 };
 

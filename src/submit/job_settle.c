@@ -56,13 +56,8 @@ void envoi_job_report_settled(struct envoi_job *job)
 				job->status, item->recipients[i].result.status);
 		}
 		job->settled++;
-		job->octets += report.bytes;
 		if (request->observer.message != NULL) {
 			request->observer.message(request->observer.context, &report);
-		}
-		if (request->observer.progress != NULL) {
-			request->observer.progress(
-				request->observer.context, job->settled, job->octets);
 		}
 		job->items = item->next;
 		if (job->items == NULL) {

@@ -63,7 +63,8 @@ struct run {
 	bool probed;
 	/** What 530 asks for was said. */
 	bool explained;
-	enum envoi_status status;
+	/** Octets written on connections that are closed. */
+	uint64_t written;
 };
 
 /* submit.c */

@@ -120,6 +120,21 @@ static void check_stop(struct run *run, int64_t now)
 	}
 }
 
+static void tell_progress(const struct run *run)
+{
+	const struct envoi_observer *observer = &run->request->observer;
+	uint64_t written = run->written;
+	if (observer->progress == NULL || run->job == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < run->channel_count; i++) {
+		if (run->channels[i].state == CHANNEL_RUNNING) {
+			written += envoi_link_written(run->channels[i].link);
+		}
+	}
+	observer->progress(observer->context, envoi_job_settled(run->job), written);
+}
+
 static void loop(struct run *run)
 {
 	int64_t now = envoi_clock_now();
@@ -143,6 +158,7 @@ static void loop(struct run *run)
 			}
 			envoi_channel_step(channel, now);
 		}
+		tell_progress(run);
 	}
 }
 
