@@ -296,5 +296,5 @@ int connection_complete(struct connection *c, struct envoi_error *err)
 	c->request.server_count = c->server_count;
 	c->request.tls.pins = (const unsigned char(*)[32])c->pins;
 	c->request.observer = ui_observer(&c->ui);
-	return 0;
+	return ui_check_output(&c->ui, err);
 }

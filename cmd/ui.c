@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,28 @@ void ui_error(const struct envoi_error *err)
 	if (err->hint[0] != '\0') {
 		fprintf(stderr, "hint: %s\n", err->hint);
 	}
+}
+
+int ui_check_output(const struct cmd_ui *ui, struct envoi_error *err)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+	int sys = 0;
+	if (!ui->report) {
+		return 0;
+	}
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+		sys = EBADF;
+	} else if (poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLNVAL)) != 0) {
+		sys = EPIPE;
+	}
+	if (sys == 0) {
+		return 0;
+	}
+	(void)envoi_error_sys(
+		err, ENVOI_STATUS_IO, sys, "the report cannot be written to stdout");
+	envoi_error_hint(err, "nothing was sent; --report none does without it");
+	return -1;
 }
 
 static void warn(void *context, const struct envoi_error *err)

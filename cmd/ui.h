@@ -39,6 +39,10 @@ void ui_finish(struct cmd_ui *ui);
 /** "envoi: text", and a hint line. */
 void ui_error(const struct envoi_error *err);
 
+/** Can stdout take a report, as far as that can be told before anything is
+ * done? IO when it is closed or nobody reads it. */
+int ui_check_output(const struct cmd_ui *ui, struct envoi_error *err);
+
 /** The observer for a request. From "ready" on signals are watched. */
 struct envoi_observer ui_observer(struct cmd_ui *ui);
 

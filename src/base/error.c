@@ -51,7 +51,11 @@ int envoi_error_sys(struct envoi_error *err, enum envoi_status status, int sys,
 	(void)vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
 	size_t used = strlen(err->text);
-	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(sys));
+	const char *why = strerror(sys);
+	/* "No such file" as in the rest of the line; not "RPC ...". */
+	bool lower = why[0] >= 'A' && why[0] <= 'Z' && why[1] >= 'a' && why[1] <= 'z';
+	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %c%s",
+		lower ? why[0] - 'A' + 'a' : why[0], why[0] != '\0' ? why + 1 : "");
 	make_printable(err->text);
 	errno = saved;
 	return -1;
