@@ -128,7 +128,7 @@ START_TEST(unfit_certificate_or_key_is_refused)
 	write_text(garbage,
 		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
 	check_refused(&(struct envoi_tls_options){.certificate = missing},
-		"/missing': No such file or directory");
+		"/missing': no such file or directory");
 	check_refused(
 		&(struct envoi_tls_options){.certificate = directory}, "is a directory");
 	check_refused(&(struct envoi_tls_options){.certificate = garbage},
@@ -157,7 +157,7 @@ START_TEST(unfit_certificate_or_key_is_refused)
 		write_text(secret, "x");
 		ck_assert_int_eq(chmod(secret, 0), 0);
 		check_refused(&(struct envoi_tls_options){.certificate = secret},
-			"Permission denied");
+			"permission denied");
 	}
 }
 END_TEST
@@ -169,7 +169,7 @@ START_TEST(unfit_ca_is_refused)
 	const char *empty = path_of("empty");
 	write_text(garbage, "no certificate\n");
 	check_refused(
-		&(struct envoi_tls_options){.ca = missing}, "No such file or directory");
+		&(struct envoi_tls_options){.ca = missing}, "no such file or directory");
 	check_refused(&(struct envoi_tls_options){.ca = garbage},
 		"holds no usable PEM certificate");
 	ck_assert_int_eq(mkdir(empty, 0700), 0);
