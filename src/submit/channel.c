@@ -56,7 +56,7 @@ bool envoi_channel_start(struct channel *channel, int64_t now)
 	struct envoi_error err;
 	channel->server = server;
 	channel->began = now;
-	channel->session = run->sessions++;
+	channel->visit.index = run->sessions++;
 	if (copy_live_endpoints(channel) == 0) {
 		const struct envoi_endpoint *source =
 			run->route.source.length > 0 ? &run->route.source : NULL;
@@ -88,7 +88,7 @@ static void connect_failed(struct channel *channel, const struct envoi_error *wh
 		envoi_route_fail(&run->route, channel->places[i]);
 	}
 	envoi_run_report_failure(
-		run, channel->session, channel->server, ENVOI_PHASE_CONNECT, err);
+		run, channel->visit.index, channel->server, ENVOI_PHASE_CONNECT, err);
 	envoi_channel_reset(channel);
 }
 
@@ -166,37 +166,23 @@ static bool other_channel_works(const struct channel *channel)
 	return false;
 }
 
-static void session_failed(
-	struct channel *channel, const struct envoi_session_facts *facts)
-{
-	struct run *run = channel->run;
-	struct envoi_error fault = facts->error;
-	if (fault.status == ENVOI_STATUS_OK) {
-		(void)envoi_error_set(&fault, ENVOI_STATUS_TEMPORARY,
-			"the session ended and nothing was accepted");
-	}
-	envoi_route_fault(&run->route, &fault, facts->error_phase, &facts->error_reply);
-	envoi_route_fail(&run->route, channel->endpoint);
-}
-
 /* The session is closed: what does it mean for the next one? */
 static void channel_end(struct channel *channel, int64_t now)
 {
 	struct run *run = channel->run;
 	const struct envoi_session_facts *facts =
 		envoi_session_facts(envoi_link_session(channel->link));
-	bool failed = facts->error.status != ENVOI_STATUS_OK;
-	/* Settled nothing; or was out of step, and is not to be trusted with
-	 * the rest. */
-	bool useless = (channel->settled == 0 && (failed || channel->mails > 0))
-		       || facts->error.status == ENVOI_STATUS_PROTOCOL;
+	struct envoi_error fault;
+	bool useless = envoi_visit_is_useless(&channel->visit, facts, &fault);
 	/* A server may take fewer connections than we would like. */
 	bool retire = useless && other_channel_works(channel);
 	if (useless && !retire) {
-		session_failed(channel, facts);
+		envoi_route_fault(
+			&run->route, &fault, facts->error_phase, &facts->error_reply);
+		envoi_route_fail(&run->route, channel->endpoint);
 	}
 	run->probed = run->probed || facts->established;
-	if (failed && !run->stopped) {
+	if (facts->error.status != ENVOI_STATUS_OK && !run->stopped) {
 		envoi_run_warn_session(channel);
 	}
 	envoi_run_report_link(channel, now);
@@ -207,23 +193,11 @@ static void channel_end(struct channel *channel, int64_t now)
 	}
 }
 
-/* Gives the session what waits; closes it when nothing more will come. */
 static void channel_feed(struct channel *channel, int64_t now)
 {
-	struct run *run = channel->run;
-	struct envoi_session *session = envoi_link_session(channel->link);
-	bool more = false;
-	if (run->stopped || envoi_session_facts(session)->close != ENVOI_CLOSE_OPEN) {
-		return;
-	}
-	if (run->job != NULL) {
-		size_t before = channel->mails;
-		more = envoi_job_feed(
-			run->job, session, channel->session, &channel->mails);
-		channel->flying += channel->mails - before;
-	}
-	if (!more || channel->flying == 0) {
-		envoi_session_close(session, now);
+	if (!channel->run->stopped) {
+		envoi_visit_feed(&channel->visit, channel->run->job,
+			envoi_link_session(channel->link), now);
 	}
 }
 
@@ -232,8 +206,7 @@ static void channel_finished(
 {
 	envoi_run_explain_refusal(channel, transaction);
 	bool again = transaction != envoi_link_unreadable(channel->link);
-	channel->flying--;
-	channel->settled += envoi_job_finished(channel->run->job, transaction, again);
+	envoi_visit_finished(&channel->visit, channel->run->job, transaction, again);
 }
 
 static void channel_run(struct channel *channel, int64_t now)

@@ -15,6 +15,7 @@
 #include "net/link.h"
 #include "submit/job.h"
 #include "submit/route.h"
+#include "submit/visit.h"
 
 enum channel_state {
 	CHANNEL_IDLE,
@@ -38,10 +39,8 @@ struct channel {
 	size_t endpoint;
 	char address[128];
 	char helo[ENVOI_LIMIT_HOST + 1];
-	size_t session;
+	struct envoi_visit visit;
 	int64_t began, connected;
-	/** On this session: transactions begun, on their way, settled. */
-	size_t mails, flying, settled;
 	size_t poll_first, poll_count;
 };
 

@@ -79,7 +79,7 @@ void envoi_run_report_link(struct channel *channel, int64_t now)
 	facts.took_us[ENVOI_PHASE_TOTAL] = now - channel->began;
 	report_session(channel->run,
 		&(struct envoi_session_report){
-			.index = channel->session,
+			.index = channel->visit.index,
 			.server = channel->server->host != NULL ? channel->server->host
 								: channel->server->path,
 			.label = channel->server->label,
