@@ -143,6 +143,7 @@ struct envoi_session {
 	struct work *works, **works_tail, *sending;
 	size_t work_count;
 	uint64_t work_bytes;
+	size_t work_recipients;
 	/** Finished ones, not yet pulled. */
 	struct work *finished, **finished_tail;
 	unsigned window;

@@ -22,6 +22,8 @@ bool envoi_session_can_submit(const struct envoi_session *s, uint64_t size)
 	/* With DATA only one can go behind the dot whose reply is due. */
 	size_t window = !s->pipelining ? 1 : s->chunking ? s->window : 2;
 	return s->work_count < window
+	       /* More commands than that are not sent ahead anyway. */
+	       && s->work_recipients < ENVOI_LIMIT_OUTSTANDING
 	       && (s->work_count == 0
 		       || s->work_bytes + size <= ENVOI_LIMIT_WINDOW_BYTES);
 }
@@ -39,6 +41,7 @@ int envoi_session_submit(struct envoi_session *s, struct envoi_transaction *tran
 	s->works_tail = &work->next;
 	s->work_count++;
 	s->work_bytes += transaction->size;
+	s->work_recipients += transaction->count;
 	if (s->sending == NULL) {
 		s->sending = work;
 	}

@@ -153,6 +153,7 @@ static void finish(struct envoi_session *s, struct work *work)
 	}
 	s->work_count--;
 	s->work_bytes -= work->transaction->size;
+	s->work_recipients -= work->transaction->count;
 	work->next = NULL;
 	*s->finished_tail = work;
 	s->finished_tail = &work->next;
