@@ -37,7 +37,7 @@ complete -c envoi -n '__envoi_command send' -s n -l dry-run -d 'show what would 
 complete -c envoi -n '__envoi_command send' -l progress -d 'progress line'
 complete -c envoi -n '__envoi_command send' -l no-progress -d 'no progress line'
 
-complete -c envoi -n '__envoi_command send probe' -l tls -x -a 'off opportunistic starttls implicit' -d 'when to use TLS'
+complete -c envoi -n '__envoi_command send probe' -l tls -x -a 'off opportunistic starttls implicit' -d 'use of TLS'
 complete -c envoi -n '__envoi_command send probe' -l tls-ca -r -F -d 'file or folder of trusted certificates'
 complete -c envoi -n '__envoi_command send probe' -l tls-name -x -d 'name the certificate must have'
 complete -c envoi -n '__envoi_command send probe' -l tls-pin -x -a sha256: -d 'SHA-256 of certificate or key'
@@ -61,7 +61,7 @@ complete -c envoi -n '__envoi_command sink' -l listen -x -a '127.0.0.1: unix:' -
 complete -c envoi -n '__envoi_command sink' -l port-file -r -F -d 'write the port there'
 complete -c envoi -n '__envoi_command sink' -l lmtp -d 'LMTP in place of SMTP'
 complete -c envoi -n '__envoi_command sink' -l hostname -x -d 'name in the greeting'
-complete -c envoi -n '__envoi_command sink' -l maildir -x -a '(__fish_complete_directories)' -d 'store messages in a Maildir'
+complete -c envoi -n '__envoi_command sink' -l maildir -x -a '(__fish_complete_directories)' -d 'store in a Maildir'
 complete -c envoi -n '__envoi_command sink' -l mbox -r -F -d 'append messages to an mbox'
 complete -c envoi -n '__envoi_command sink' -l discard -d 'store nothing'
 complete -c envoi -n '__envoi_command sink' -l crlf -d 'keep CRLF line ends'

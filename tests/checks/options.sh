@@ -61,6 +61,7 @@ man_commands() {
 
 # shellcheck source=/dev/null
 source "$root/completions/envoi.bash"
+# shellcheck disable=SC2317 # called by the completion, which has no readline here
 compopt() { :; }
 
 # complete_line LINE: what is offered at its end
