@@ -115,7 +115,8 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 	} else {
 		envoi_session_settle_pending(s, work, ENVOI_PHASE_DOT, reply);
 	}
-	if (!positive) {
+	/* A chunk no recipient stood behind is nobody's, whatever is said. */
+	if (!positive || work->accepted == 0) {
 		return;
 	}
 	if (!work->transaction->accepted) {
@@ -154,8 +155,7 @@ static void return_unbegun(struct envoi_session *s, const char *why)
 		struct work *next = work->next;
 		if (!work->begun) {
 			envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNTRIED,
-				ENVOI_PHASE_MAIL, ENVOI_STATUS_TEMPORARY, true,
-				why);
+				ENVOI_PHASE_MAIL, ENVOI_STATUS_TEMPORARY, true, why);
 			work->step = STEP_DONE;
 			envoi_session_work_check_finished(s, work);
 		}
@@ -192,7 +192,15 @@ void envoi_session_transaction_reply(struct envoi_session *s, const struct expec
 		end_reply(s, work, e->recipient, reply);
 		break;
 	default:
-		if (reply->code / 100 != 2) {
+		if (reply->code / 100 != 2 && reply->code != 421
+			&& s->expected_count > 0) {
+			/* What went behind it may meet the transaction it was to
+			 * end; or this answers the octets of a chunk that was not
+			 * swallowed, and no reply is where it belongs. */
+			envoi_session_broken(s, now,
+				"RSET refused with %d, and commands went behind it",
+				reply->code);
+		} else if (reply->code / 100 != 2) {
 			s->closing = true;
 		}
 		break;

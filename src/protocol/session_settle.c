@@ -177,15 +177,25 @@ void envoi_session_work_redo(struct envoi_session *s, struct work *work)
 	if (s->works_tail == &work->next) {
 		s->works_tail = link;
 	}
-	for (link = &s->works; *link != NULL && *link != s->sending;
-		link = &(*link)->next) {
+	/* Not into the middle of the one being sent, and behind those that are
+	 * done again already. */
+	link = &s->works;
+	while (*link != NULL && *link != s->sending) {
+		link = &(*link)->next;
+	}
+	if (s->sending != NULL && (s->sending->redone || s->sending->step != STEP_MAIL)) {
+		link = &s->sending->next;
+		while (*link != NULL && (*link)->redone) {
+			link = &(*link)->next;
+		}
+	} else {
+		s->sending = work;
 	}
 	work->next = *link;
 	*link = work;
 	if (work->next == NULL) {
 		s->works_tail = &work->next;
 	}
-	s->sending = work;
 	s->dirty = true;
 	forget_results(work->transaction);
 	work->step = STEP_MAIL;
@@ -234,7 +244,11 @@ static void settle_lost(struct envoi_session *s, struct work *work)
 	char words[sizeof(s->facts.error.text) + 40];
 	const char *why =
 		s->facts.error.text[0] != '\0' ? s->facts.error.text : "connection ended";
-	if (s->over) {
+	if (work->redo) {
+		/* Refused, and not yet done again. */
+		envoi_session_settle_words(
+			s, work, ENVOI_OUTCOME_DEFERRED, phase, status, true, why);
+	} else if (s->over) {
 		/* A 421 answers everything that is open: none of it was done. */
 		if (work->begun) {
 			envoi_session_settle_pending(s, work,
