@@ -149,17 +149,11 @@ static int set_limit(
 	}
 }
 
-static int set_option(void *context, int id, const char *value, struct envoi_error *err)
+/* Where mail goes, and in which form: 1 where it is no such option. */
+static int set_store(struct request *request, int id, const char *value)
 {
-	struct request *request = context;
 	struct envoi_sink_options *options = &request->options;
 	switch (id) {
-	case OPT_LISTEN:
-		options->listen = value;
-		return 0;
-	case OPT_LMTP:
-		options->lmtp = true;
-		return 0;
 	case OPT_MAILDIR:
 		options->maildir = value;
 		return 0;
@@ -174,6 +168,25 @@ static int set_option(void *context, int id, const char *value, struct envoi_err
 		return 0;
 	case OPT_CRLF:
 		options->crlf = true;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+static int set_option(void *context, int id, const char *value, struct envoi_error *err)
+{
+	struct request *request = context;
+	struct envoi_sink_options *options = &request->options;
+	if (set_store(request, id, value) == 0) {
+		return 0;
+	}
+	switch (id) {
+	case OPT_LISTEN:
+		options->listen = value;
+		return 0;
+	case OPT_LMTP:
+		options->lmtp = true;
 		return 0;
 	case OPT_TLS_CERT:
 		options->certificate = value;

@@ -90,8 +90,8 @@ static void stop(
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
 		if (channel->state == CHANNEL_CONNECTING) {
-			envoi_run_report_failure(run, channel->visit.index, channel->server,
-				ENVOI_PHASE_CONNECT, why);
+			envoi_run_report_failure(run, channel->visit.index,
+				channel->server, ENVOI_PHASE_CONNECT, why);
 			envoi_channel_reset(channel);
 		} else if (channel->state == CHANNEL_RUNNING && at_once) {
 			envoi_session_abort(envoi_link_session(channel->link), why,

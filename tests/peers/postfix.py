@@ -58,7 +58,8 @@ disable_mime_input_processing = yes
 # What some tests run into.
 smtpd_recipient_limit = 5
 smtpd_recipient_overshoot_limit = 1000
-smtpd_sender_restrictions = check_sender_access inline:{{ {{ refused@example.org=REJECT }} {{ later@example.org=DEFER }} }}
+smtpd_sender_restrictions = check_sender_access
+  inline:{{ {{ refused@example.org=REJECT }} {{ later@example.org=DEFER }} }}
 smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ box-later@example.org=DEFER }} }}
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_tls_security_level = may
