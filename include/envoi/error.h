@@ -12,6 +12,7 @@
 #define ENVOI_ERROR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /** The exit statuses of envoi(1), as in sysexits(3). */
 enum envoi_status {
@@ -68,7 +69,11 @@ struct envoi_error {
 int envoi_error_set(struct envoi_error *err, enum envoi_status status, const char *format,
 	...) __attribute__((format(printf, 3, 4)));
 
-/** As envoi_error_set(), with ": strerror(sys)" behind the text. */
+/** strerror() for the middle of a line: "connection refused". out has at least
+ * 64 octets; returns it. */
+const char *envoi_error_reason(int sys, char *out, size_t n);
+
+/** As envoi_error_set(), with ": " and the reason behind the text. */
 int envoi_error_sys(struct envoi_error *err, enum envoi_status status, int sys,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -38,6 +38,16 @@ int envoi_error_set(
 	return -1;
 }
 
+const char *envoi_error_reason(int sys, char *out, size_t n)
+{
+	(void)snprintf(out, n, "%s", strerror(sys));
+	/* "No such file" as in the rest of the line; not "RPC ...". */
+	if (out[0] >= 'A' && out[0] <= 'Z' && out[1] >= 'a' && out[1] <= 'z') {
+		out[0] = (char)(out[0] - 'A' + 'a');
+	}
+	return out;
+}
+
 int envoi_error_sys(struct envoi_error *err, enum envoi_status status, int sys,
 	const char *format, ...)
 {
@@ -51,11 +61,9 @@ int envoi_error_sys(struct envoi_error *err, enum envoi_status status, int sys,
 	(void)vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
 	size_t used = strlen(err->text);
-	const char *why = strerror(sys);
-	/* "No such file" as in the rest of the line; not "RPC ...". */
-	bool lower = why[0] >= 'A' && why[0] <= 'Z' && why[1] >= 'a' && why[1] <= 'z';
-	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %c%s",
-		lower ? why[0] - 'A' + 'a' : why[0], why[0] != '\0' ? why + 1 : "");
+	char why[128];
+	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s",
+		envoi_error_reason(sys, why, sizeof(why)));
 	make_printable(err->text);
 	errno = saved;
 	return -1;

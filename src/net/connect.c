@@ -5,7 +5,6 @@
  */
 #include "net/connect.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -207,7 +206,6 @@ static bool is_local(int sys)
 	return sys == EMFILE || sys == ENFILE || sys == ENOMEM || sys == ENOBUFS;
 }
 
-/* strerror() in the middle of a line of ours: "connection refused". */
 static void put_reason(char *out, size_t room, const struct attempt *attempt)
 {
 	if (attempt->source && attempt->sys == EAFNOSUPPORT) {
@@ -215,12 +213,8 @@ static void put_reason(char *out, size_t room, const struct attempt *attempt)
 		return;
 	}
 	char words[128];
-	(void)snprintf(words, sizeof(words), "%s", strerror(attempt->sys));
-	if (isupper((unsigned char)words[0]) && islower((unsigned char)words[1])) {
-		words[0] = (char)tolower((unsigned char)words[0]);
-	}
-	(void)snprintf(
-		out, room, "%s%s", attempt->source ? "source address: " : "", words);
+	(void)snprintf(out, room, "%s%s", attempt->source ? "source address: " : "",
+		envoi_error_reason(attempt->sys, words, sizeof(words)));
 }
 
 static enum envoi_connect fail(

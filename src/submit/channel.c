@@ -114,9 +114,11 @@ static void connected(struct channel *channel, int fd, size_t index, int64_t now
 	struct run *run = channel->run;
 	struct envoi_error err;
 	for (size_t i = 0; i < channel->count; i++) {
-		if (envoi_connector_reason(channel->connector, i) != 0) {
+		char why[128];
+		int sys = envoi_connector_reason(channel->connector, i);
+		if (sys != 0) {
 			envoi_run_note(run, '!', "%s: %s", channel->list[i].text,
-				strerror(envoi_connector_reason(channel->connector, i)));
+				envoi_error_reason(sys, why, sizeof(why)));
 			envoi_route_fail(&run->route, channel->places[i]);
 		}
 	}
