@@ -139,9 +139,15 @@ _envoi()
 			compopt -o nospace 2>/dev/null
 		fi
 	fi
-	# readline replaces only what stands behind the last "=" or ":".
-	local typed=$prefix$cur i
-	local cut=${typed%"${typed##*[=:]}"}
+	# readline replaces only what stands behind the last "=" or ":", unless
+	# they were taken out of COMP_WORDBREAKS.
+	local typed=$prefix$cur cut="" i
+	for i in = :; do
+		if [[ $COMP_WORDBREAKS == *"$i"* && $typed == *"$i"* ]]; then
+			local head=${typed%"$i"*}$i
+			((${#head} > ${#cut})) && cut=$head
+		fi
+	done
 	for i in "${!COMPREPLY[@]}"; do
 		COMPREPLY[i]=$prefix${COMPREPLY[i]}
 		COMPREPLY[i]=${COMPREPLY[i]#"$cut"}
