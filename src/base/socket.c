@@ -1,9 +1,7 @@
 /*
- * Sockets, close-on-exec and non-blocking at birth. accept4(2) is in POSIX
- * 2024 and in every system this runs on, but the C libraries still declare it
- * for _GNU_SOURCE only; elsewhere fcntl(2) does it in two steps.
+ * Sockets, close-on-exec and non-blocking at birth; where the flags for that
+ * are missing, fcntl(2) does it in a second step.
  */
-#define _GNU_SOURCE
 #include "base/socket.h"
 
 #include <errno.h>
@@ -11,10 +9,11 @@
 #include <time.h>
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
+
+#include "base/gnu.h"
 
 int envoi_socket_prepare(int fd)
 {
@@ -59,11 +58,7 @@ int envoi_socket_accept(int listener)
 {
 	int fd;
 	do {
-#ifdef SOCK_CLOEXEC
-		fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-#else
-		fd = prepared(accept(listener, NULL, NULL));
-#endif
+		fd = envoi_gnu_accept(listener);
 	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
 	return fd;
 }
@@ -147,21 +142,4 @@ ssize_t envoi_socket_write(int fd, const void *bytes, size_t n)
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 	return written;
-}
-
-bool envoi_socket_is_nohost(int eai)
-{
-	switch (eai) {
-	case EAI_NONAME:
-#if defined(EAI_NODATA) && EAI_NODATA != EAI_NONAME
-	case EAI_NODATA:
-#endif
-#ifdef EAI_ADDRFAMILY
-	case EAI_ADDRFAMILY:
-#endif
-	case EAI_FAMILY:
-		return true;
-	default:
-		return false;
-	}
 }

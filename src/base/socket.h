@@ -1,12 +1,9 @@
 /*
- * Sockets that are non-blocking and close-on-exec from birth, and the few
- * calls for that which strict POSIX 2008 does not declare. The only file that
- * may look beyond it.
+ * Sockets that are non-blocking and close-on-exec from birth.
  */
 #ifndef ENVOI_BASE_SOCKET_H
 #define ENVOI_BASE_SOCKET_H
 
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -33,9 +30,5 @@ ssize_t envoi_socket_recv(int fd, void *out, size_t n);
 
 /** write(2) to what may be a pipe: neither EINTR nor SIGPIPE disturbs. */
 ssize_t envoi_socket_write(int fd, const void *bytes, size_t n);
-
-/** Does the result of getaddrinfo(3) say that there is no such name, or no
- * address for it? (Some of these codes are no POSIX.) */
-bool envoi_socket_is_nohost(int eai);
 
 #endif

@@ -1,19 +1,16 @@
 /*
- * Temporary files without a name. The only file that asks for more than
- * POSIX: O_TMPFILE (Linux) leaves no name even for a moment; where the kernel
- * or the file system lacks it, mkostemp(3) and unlink(2) do.
+ * Temporary files without a name: not even for a moment, or, where system or
+ * file system lack that, until it is unlinked.
  */
-#define _GNU_SOURCE
 #include "base/tmpfile.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/gnu.h"
 
 static int open_named(const char *dir)
 {
@@ -25,7 +22,7 @@ static int open_named(const char *dir)
 	}
 	memcpy(path, dir, n);
 	memcpy(path + n, tail, sizeof(tail));
-	int fd = mkostemp(path, O_CLOEXEC);
+	int fd = envoi_gnu_mkstemp(path);
 	if (fd >= 0 && unlink(path) != 0) {
 		int saved = errno;
 		(void)close(fd);
@@ -40,15 +37,9 @@ static int open_named(const char *dir)
 
 int envoi_tmpfile_open(const char *dir)
 {
-#ifdef O_TMPFILE
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR);
-	/* EISDIR: a kernel before 3.11; ENOENT some of them, too. The others:
-	 * a file system that cannot. */
-	if (fd >= 0
-		|| (errno != EISDIR && errno != EOPNOTSUPP && errno != EINVAL
-			&& errno != ENOENT)) {
+	int fd = envoi_gnu_open_unnamed(dir);
+	if (fd >= 0 || errno != ENOSYS) {
 		return fd;
 	}
-#endif
 	return open_named(dir);
 }

@@ -14,7 +14,7 @@
 #include <netdb.h>
 
 #include "base/limits.h"
-#include "base/socket.h"
+#include "base/gnu.h"
 #include "base/span.h"
 
 static void set_port(struct envoi_endpoint *endpoint, unsigned short port)
@@ -146,7 +146,7 @@ static int resolver_error(
 	const char *kind = family == AF_INET	? "IPv4 "
 			   : family == AF_INET6 ? "IPv6 "
 						: "";
-	if (envoi_socket_is_nohost(eai)) {
+	if (envoi_gnu_is_nohost(eai)) {
 		return envoi_error_set(err, ENVOI_STATUS_NOHOST,
 			"host '%s' does not exist or has no %saddress", host, kind);
 	}

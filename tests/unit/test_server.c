@@ -15,7 +15,7 @@
 #include <envoi/server.h>
 #include <envoi/tls.h>
 
-#include "base/socket.h"
+#include "base/gnu.h"
 #include "net/resolve.h"
 
 #define LABEL63 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg"
@@ -316,12 +316,12 @@ END_TEST
 /* Which answers of the resolver are final (situations 6 and 7). */
 START_TEST(resolver_answers_are_told_apart)
 {
-	ck_assert(envoi_socket_is_nohost(EAI_NONAME));
-	ck_assert(envoi_socket_is_nohost(EAI_FAMILY));
-	ck_assert(!envoi_socket_is_nohost(EAI_AGAIN));
-	ck_assert(!envoi_socket_is_nohost(EAI_FAIL));
-	ck_assert(!envoi_socket_is_nohost(EAI_MEMORY));
-	ck_assert(!envoi_socket_is_nohost(EAI_SYSTEM));
+	ck_assert(envoi_gnu_is_nohost(EAI_NONAME));
+	ck_assert(envoi_gnu_is_nohost(EAI_FAMILY));
+	ck_assert(!envoi_gnu_is_nohost(EAI_AGAIN));
+	ck_assert(!envoi_gnu_is_nohost(EAI_FAIL));
+	ck_assert(!envoi_gnu_is_nohost(EAI_MEMORY));
+	ck_assert(!envoi_gnu_is_nohost(EAI_SYSTEM));
 }
 END_TEST
 

@@ -1,0 +1,77 @@
+/*
+ * Calls beyond POSIX 2008; see the header. accept4(2), mkostemp(3) and some
+ * codes of getaddrinfo(3) are in POSIX 2024, or were in POSIX once, but the C
+ * libraries declare them for _GNU_SOURCE only; O_TMPFILE is Linux.
+ */
+#define _GNU_SOURCE
+#include "base/gnu.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef SOCK_CLOEXEC
+#include "base/socket.h"
+#endif
+
+int envoi_gnu_accept(int listener)
+{
+#ifdef SOCK_CLOEXEC
+	return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+	int fd = accept(listener, NULL, NULL);
+	if (fd >= 0 && envoi_socket_prepare(fd) != 0) {
+		int saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+#endif
+}
+
+int envoi_gnu_open_unnamed(const char *dir)
+{
+#ifdef O_TMPFILE
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR);
+	/* EISDIR: a kernel before 3.11; ENOENT some of them, too. The others:
+	 * a file system that cannot. */
+	if (fd < 0
+		&& (errno == EISDIR || errno == EOPNOTSUPP || errno == EINVAL
+			|| errno == ENOENT)) {
+		errno = ENOSYS;
+	}
+	return fd;
+#else
+	(void)dir;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+int envoi_gnu_mkstemp(char *path)
+{
+	return mkostemp(path, O_CLOEXEC);
+}
+
+bool envoi_gnu_is_nohost(int eai)
+{
+	switch (eai) {
+	case EAI_NONAME:
+#if defined(EAI_NODATA) && EAI_NODATA != EAI_NONAME
+	case EAI_NODATA:
+#endif
+#ifdef EAI_ADDRFAMILY
+	case EAI_ADDRFAMILY:
+#endif
+	case EAI_FAMILY:
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,25 @@
+/*
+ * What strict POSIX 2008 does not declare, and is worth having: its .c is the
+ * only file that looks beyond it. Each call has a plain way for systems
+ * without.
+ */
+#ifndef ENVOI_BASE_GNU_H
+#define ENVOI_BASE_GNU_H
+
+#include <stdbool.h>
+
+/** accept(2) without addresses; non-blocking and close-on-exec. -1 with errno. */
+int envoi_gnu_accept(int listener);
+
+/** A file in dir that never has a name: for reading and writing, mode 0600,
+ * close-on-exec. -1 with errno; ENOSYS: not to be had on this system. */
+int envoi_gnu_open_unnamed(const char *dir);
+
+/** mkstemp(3), close-on-exec. */
+int envoi_gnu_mkstemp(char *path);
+
+/** Does the result of getaddrinfo(3) say that there is no such name, or no
+ * address for it? */
+bool envoi_gnu_is_nohost(int eai);
+
+#endif
