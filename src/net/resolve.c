@@ -13,8 +13,8 @@
 #include <net/if.h>
 #include <netdb.h>
 
-#include "base/limits.h"
 #include "base/gnu.h"
+#include "base/limits.h"
 #include "base/span.h"
 
 static void set_port(struct envoi_endpoint *endpoint, unsigned short port)
