@@ -185,11 +185,10 @@ static int open_transcript(
 		}
 		return -1;
 	}
-	if (c->ui.close_transcript) {
+	if (c->ui.transcript != NULL) {
 		fclose(c->ui.transcript);
 	}
 	c->ui.transcript = file;
-	c->ui.close_transcript = true;
 	return 0;
 }
 
@@ -215,15 +214,6 @@ static int set_family(struct connection *c, int family, struct envoi_error *err)
 	}
 	c->request.family = family;
 	return 0;
-}
-
-static void be_verbose(struct connection *c)
-{
-	if (c->ui.transcript == NULL) {
-		c->ui.transcript = stderr;
-	} else {
-		c->ui.transcript_data = true;
-	}
 }
 
 int connection_option(
@@ -266,7 +256,8 @@ int connection_option(
 	case OPT_TIMEOUT:
 		return set_timeout(c, value, err);
 	case 'v':
-		be_verbose(c);
+		c->ui.transcript_data = c->ui.verbose;
+		c->ui.verbose = true;
 		return 0;
 	case OPT_TRANSCRIPT:
 		return open_transcript(c, value, err);

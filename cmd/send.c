@@ -165,9 +165,8 @@ static int complete(struct send *send, struct cmd_parser *parser,
 		return -1;
 	}
 	send->connection.ui.progress =
-		send->progress >= 0
-			? send->progress == 1
-			: isatty(2) && send->connection.ui.transcript != stderr;
+		send->progress >= 0 ? send->progress == 1
+				    : isatty(2) && !send->connection.ui.verbose;
 	request->sender = send->sender;
 	request->recipients = send->recipients;
 	request->recipient_count = send->recipient_count;

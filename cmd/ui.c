@@ -56,7 +56,7 @@ void ui_finish(struct cmd_ui *ui)
 			close(ui->stop_pipe[i]);
 		}
 	}
-	if (ui->close_transcript) {
+	if (ui->transcript != NULL) {
 		fclose(ui->transcript);
 	}
 }
@@ -112,8 +112,11 @@ static void trace(void *context, char mark, const char *text, size_t n)
 	char *line = envoi_report_trace(now() - ui->began, mark, text, n, &length);
 	if (line != NULL) {
 		clear_progress(ui);
-		(void)fwrite(line, 1, length, ui->transcript);
-		if (ui->close_transcript) {
+		if (ui->verbose) {
+			(void)fwrite(line, 1, length, stderr);
+		}
+		if (ui->transcript != NULL) {
+			(void)fwrite(line, 1, length, ui->transcript);
 			(void)fflush(ui->transcript);
 		}
 	}
@@ -207,7 +210,7 @@ struct envoi_observer ui_observer(struct cmd_ui *ui)
 		.ready = ready,
 		.trace_data = ui->transcript_data,
 	};
-	if (ui->transcript != NULL) {
+	if (ui->verbose || ui->transcript != NULL) {
 		observer.trace = trace;
 	}
 	if (ui->report) {

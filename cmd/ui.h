@@ -17,9 +17,10 @@ struct cmd_ui {
 	enum envoi_report_format format;
 	/** Sessions are shown as a probe. */
 	bool probe;
-	/** NULL: no transcript. */
+	/** The transcript goes to stderr, and to this file unless it is NULL. */
+	bool verbose;
 	FILE *transcript;
-	bool close_transcript;
+	/** Message data as well. */
 	bool transcript_data;
 	bool progress;
 	bool progress_shown;

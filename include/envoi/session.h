@@ -37,9 +37,10 @@ enum envoi_phase {
 	/** STARTTLS and the handshake. */
 	ENVOI_PHASE_TLS,
 	ENVOI_PHASE_AUTH,
+	/** RSET, MAIL. */
 	ENVOI_PHASE_MAIL,
 	ENVOI_PHASE_RCPT,
-	/** DATA, until its 354; RSET. */
+	/** DATA, until its 354. */
 	ENVOI_PHASE_DATA,
 	/** Message data on its way (time without progress). */
 	ENVOI_PHASE_BLOCK,

@@ -36,7 +36,7 @@
 #define ENVOI_LIMIT_SPOOL_MEMORY 65536
 /* Addresses tried for one host name. */
 #define ENVOI_LIMIT_HOST_ADDRESSES 32
-/* Times one message is begun anew after lost connections. */
+/* Lost connections, for each server, after which a message is not begun anew. */
 #define ENVOI_LIMIT_ATTEMPTS 2
 /* TLS sessions kept for resumption: tickets are up to some kB each. */
 #define ENVOI_LIMIT_TLS_SESSIONS 32

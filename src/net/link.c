@@ -37,6 +37,8 @@ struct envoi_link {
 	/** Writing failed: what can still be read is read, then it is over. */
 	bool broken;
 	bool reset;
+	/** A bare LF of the server was noted. */
+	bool bare_lf;
 	/** Unfinished line of the server, for the trace. */
 	struct envoi_buffer line;
 };
@@ -388,6 +390,15 @@ static void end_of_input(struct envoi_link *link, bool reset, int64_t now)
 	envoi_session_eof(link->session, reset, now);
 }
 
+/* Taken, though RFC 5321 2.3.8 says otherwise: said once. */
+static void note_bare_lf(struct envoi_link *link)
+{
+	if (!link->bare_lf && envoi_session_facts(link->session)->bare_lf) {
+		link->bare_lf = true;
+		trace_text(link, '!', "the server ends lines with a bare LF");
+	}
+}
+
 /* True when something was read, or the end was. */
 static bool read_some(struct envoi_link *link, int64_t now)
 {
@@ -403,6 +414,7 @@ static bool read_some(struct envoi_link *link, int64_t now)
 			trace_received(link, bytes, n);
 		}
 		envoi_session_receive(link->session, bytes, n, now);
+		note_bare_lf(link);
 		return true;
 	case ENVOI_IO_AGAIN:
 		link->readable = false;
