@@ -234,8 +234,7 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 		       || (result->again && result->outcome == ENVOI_OUTCOME_DEFERRED);
 	}
 	/* Each server is given its chances. */
-	if (lost
-		&& ++item->losses >= ENVOI_LIMIT_ATTEMPTS * job->request->server_count) {
+	if (lost && ++item->losses >= ENVOI_LIMIT_ATTEMPTS * job->request->server_count) {
 		again = false;
 	}
 	if (t->reply.code != 0) {
