@@ -39,8 +39,8 @@ struct envoi_message;
 struct envoi_body;
 
 /**
- * Opens path ("-": stdin). A regular file is not read yet, and stays open
- * only for an mbox. Anything else (stdin, FIFO, socket, device) is read to its
+ * Opens path ("-": stdin). A regular file is not read yet, and does not stay
+ * open. Anything else (stdin, FIFO, socket, device) is read to its
  * end now, into memory when small, else into an unlinked temporary file in
  * $TMPDIR (else /tmp). Waits for its end as long as it takes; signals are not
  * blocked.

@@ -54,8 +54,8 @@ static int open_file(
 	return 0;
 }
 
-/* Makes the source what fd is. *ours: fd is to be closed by the caller. */
-static int take_file(struct envoi_source *source, bool mbox, int fd, bool *ours,
+/* Makes the source what fd is. ours: it was opened by path. */
+static int take_file(struct envoi_source *source, bool mbox, int fd, bool ours,
 	struct envoi_error *err)
 {
 	char label[200];
@@ -68,17 +68,14 @@ static int take_file(struct envoi_source *source, bool mbox, int fd, bool *ours,
 		return envoi_error_set(err, ENVOI_STATUS_NOINPUT, "%s is a directory",
 			envoi_source_label(source, label));
 	}
-	if (!*ours || !S_ISREG(st.st_mode)) {
+	if (!ours || !S_ISREG(st.st_mode)) {
 		return envoi_spool_read(source, fd, err);
 	}
-	if (!mbox) {
-		source->kind = ENVOI_SOURCE_PATH;
-		return 0;
+	source->kind = ENVOI_SOURCE_PATH;
+	if (mbox) {
+		/* Offsets will be kept: it has to stay what it is. */
+		envoi_source_identify(source, &st);
 	}
-	source->kind = ENVOI_SOURCE_FILE;
-	source->fd = fd;
-	envoi_source_identify(source, &st);
-	*ours = false;
 	return 0;
 }
 
@@ -95,16 +92,9 @@ int envoi_input_open(const char *path, bool mbox, struct envoi_input **ret_input
 	bool ours;
 	int result = envoi_source_new(path, &input->source, err);
 	if (result == 0 && (result = open_file(input->source, &ours, &fd, err)) == 0) {
-		result = take_file(input->source, mbox, fd, &ours, err);
+		result = take_file(input->source, mbox, fd, ours, err);
 		if (ours) {
 			(void)close(fd);
-		}
-	}
-	if (result == 0 && mbox && input->source->size > 0) {
-		input->window = malloc(ENVOI_LIMIT_BLOCK);
-		if (input->window == NULL) {
-			result = envoi_error_set(
-				err, ENVOI_STATUS_SYSTEM, "out of memory");
 		}
 	}
 	if (result != 0) {
@@ -329,6 +319,12 @@ int envoi_input_next(struct envoi_input *input, struct envoi_message **ret_messa
 		}
 		input->count++;
 		return 0;
+	}
+	if (input->window == NULL) {
+		input->window = malloc(ENVOI_LIMIT_BLOCK);
+		if (input->window == NULL) {
+			return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+		}
 	}
 	struct envoi_view view;
 	if (envoi_view_open(&view, input->source, err) != 0) {

@@ -1,7 +1,7 @@
 /*
  * Where the octets of messages are: a named regular file that is opened for
- * each reading, an mbox that stays open, a spool (unlinked file) or memory.
- * Shared and counted by its input, its messages and their bodies.
+ * each reading (any number of files can be named), a spool (unlinked file) or
+ * memory. Shared and counted by its input, its messages and their bodies.
  *
  * Reading is by offset and never moves a file's position, so any number of
  * readings of one source can go on at once.
@@ -23,8 +23,6 @@
 enum envoi_source_kind {
 	/** A regular file, opened by its path for each reading. */
 	ENVOI_SOURCE_PATH,
-	/** A regular file that stays open (mbox). */
-	ENVOI_SOURCE_FILE,
 	/** A temporary file of our own. */
 	ENVOI_SOURCE_SPOOL,
 	ENVOI_SOURCE_MEMORY,
@@ -35,13 +33,14 @@ struct envoi_source {
 	enum envoi_source_kind kind;
 	/** As the user named it; "-" is stdin. */
 	char *path;
-	/** FILE and SPOOL; else -1. */
+	/** SPOOL; else -1. */
 	int fd;
 	/** MEMORY. */
 	char *memory;
-	/** Octets; of a PATH not before its first reading. */
+	/** Octets; of a PATH not before its first reading (mbox: from
+	 * the beginning). */
 	uint64_t size;
-	/** PATH and FILE: the file as it was first seen. */
+	/** PATH: the file as it was first seen. */
 	bool identified;
 	dev_t device;
 	ino_t inode;

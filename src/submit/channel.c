@@ -76,6 +76,20 @@ bool envoi_channel_start(struct channel *channel, int64_t now)
 	return true;
 }
 
+static bool other_channel_works(const struct channel *channel)
+{
+	const struct run *run = channel->run;
+	for (size_t i = 0; i < run->channel_count; i++) {
+		const struct channel *other = &run->channels[i];
+		if (other != channel && other->state == CHANNEL_RUNNING
+			&& envoi_session_facts(envoi_link_session(other->link))
+				   ->established) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void connect_failed(struct channel *channel, const struct envoi_error *why)
 {
 	struct run *run = channel->run;
@@ -83,13 +97,21 @@ static void connect_failed(struct channel *channel, const struct envoi_error *wh
 	(void)envoi_error_set(&named, why->status, "no connection to %s: %s",
 		channel->server->label, why->text);
 	const struct envoi_error *err = &named;
-	envoi_route_fault(&run->route, err, ENVOI_PHASE_CONNECT, NULL);
-	for (size_t i = 0; i < channel->count; i++) {
-		envoi_route_fail(&run->route, channel->places[i]);
+	/* One connection too many says nothing about those that stand. */
+	bool retire = other_channel_works(channel);
+	if (!retire) {
+		envoi_route_fault(&run->route, err, ENVOI_PHASE_CONNECT, NULL);
+		for (size_t i = 0; i < channel->count; i++) {
+			envoi_route_fail(
+				&run->route, channel->server, channel->places[i]);
+		}
 	}
 	envoi_run_report_failure(
 		run, channel->visit.index, channel->server, ENVOI_PHASE_CONNECT, err);
 	envoi_channel_reset(channel);
+	if (retire) {
+		channel->state = CHANNEL_RETIRED;
+	}
 }
 
 /* --helo, else this host's name if it is one, else the socket's address. */
@@ -119,7 +141,8 @@ static void connected(struct channel *channel, int fd, size_t index, int64_t now
 		if (sys != 0) {
 			envoi_run_note(run, '!', "%s: %s", channel->list[i].text,
 				envoi_error_reason(sys, why, sizeof(why)));
-			envoi_route_fail(&run->route, channel->places[i]);
+			envoi_route_fail(
+				&run->route, channel->server, channel->places[i]);
 		}
 	}
 	channel->endpoint = channel->places[index];
@@ -154,20 +177,6 @@ static void connected(struct channel *channel, int fd, size_t index, int64_t now
 	channel->state = CHANNEL_RUNNING;
 }
 
-static bool other_channel_works(const struct channel *channel)
-{
-	const struct run *run = channel->run;
-	for (size_t i = 0; i < run->channel_count; i++) {
-		const struct channel *other = &run->channels[i];
-		if (other != channel && other->state == CHANNEL_RUNNING
-			&& envoi_session_facts(envoi_link_session(other->link))
-				   ->established) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The session is closed: what does it mean for the next one? */
 static void channel_end(struct channel *channel, int64_t now)
 {
@@ -181,7 +190,7 @@ static void channel_end(struct channel *channel, int64_t now)
 	if (useless && !retire) {
 		envoi_route_fault(
 			&run->route, &fault, facts->error_phase, &facts->error_reply);
-		envoi_route_fail(&run->route, channel->endpoint);
+		envoi_route_fail(&run->route, channel->server, channel->endpoint);
 	}
 	run->probed = run->probed || facts->established;
 	if (facts->error.status != ENVOI_STATUS_OK && !run->stopped) {

@@ -128,6 +128,12 @@ static bool examine(struct envoi_job *job, struct item *item)
 	return true;
 }
 
+static void next_input(struct envoi_job *job)
+{
+	envoi_input_free(job->inputs[job->input]);
+	job->inputs[job->input++] = NULL;
+}
+
 /* The next message of the inputs as an item. NULL: there is none. */
 static struct item *pull(struct envoi_job *job)
 {
@@ -141,11 +147,11 @@ static struct item *pull(struct envoi_job *job)
 				   != 0) {
 			envoi_job_warn(job, &err);
 		} else if (message == NULL && err.status == ENVOI_STATUS_OK) {
-			job->input++;
+			next_input(job);
 			continue;
 		}
 		if (message == NULL) {
-			job->input++;
+			next_input(job);
 		}
 		struct item *item = item_new(job, message,
 			message != NULL ? envoi_message_name(message) : name);

@@ -133,12 +133,45 @@ static struct flight *launch(
 	return flight;
 }
 
+/* Do the recipients need more than one transaction? */
+static bool needs_several(struct envoi_job *job, const struct envoi_capabilities *limits)
+{
+	size_t count = job->request->recipient_count;
+	size_t domains = 0;
+	if (limits->rcpt_max > 0 && limits->rcpt_max < count) {
+		return true;
+	}
+	if (limits->rcpt_domain_max == 0) {
+		return false;
+	}
+	if (!job->by_domain) {
+		order_by_domain(job);
+	}
+	for (size_t i = 0; i < count; i++) {
+		domains += i == 0
+			   || !same_domain(
+				   ordered_address(job, i - 1), ordered_address(job, i));
+	}
+	return domains > limits->rcpt_domain_max;
+}
+
 /* What this server does not take is settled without asking it. */
 static bool fits_server(struct envoi_job *job, struct item *item,
 	const struct envoi_capabilities *server, uint32_t usable)
 {
 	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
 	struct envoi_error err;
+	if (job->request->all_or_nothing && (usable & ENVOI_EXT_LIMITS) != 0
+		&& needs_several(job, server)) {
+		(void)envoi_error_set(&err, ENVOI_STATUS_REFUSED,
+			"%s: the server does not take all recipients at once, and all or "
+			"none was asked for",
+			item->name);
+		envoi_job_warn(job, &err);
+		envoi_job_settle_waiting(
+			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_RCPT, &err, NULL);
+		return false;
+	}
 	if ((usable & ENVOI_EXT_SIZE) != 0 && server->size > 0
 		&& facts->size > server->size) {
 		(void)envoi_error_set(&err, ENVOI_STATUS_REFUSED,

@@ -78,9 +78,12 @@ const struct envoi_server *envoi_route_next(struct envoi_route *route,
 	return NULL;
 }
 
-void envoi_route_fail(struct envoi_route *route, size_t endpoint)
+void envoi_route_fail(
+	struct envoi_route *route, const struct envoi_server *server, size_t endpoint)
 {
-	if (endpoint < route->count) {
+	/* Another channel may have moved the route on to the next server. */
+	if (server == &route->request->servers[route->server]
+		&& endpoint < route->count) {
 		route->dead[endpoint] = true;
 	}
 }

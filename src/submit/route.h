@@ -39,8 +39,9 @@ const struct envoi_server *envoi_route_next(struct envoi_route *route,
 		const struct envoi_error *err),
 	void *context);
 
-/** An address did not work, with this fault. */
-void envoi_route_fail(struct envoi_route *route, size_t endpoint);
+/** An address of the server, by its place, did not work. */
+void envoi_route_fail(
+	struct envoi_route *route, const struct envoi_server *server, size_t endpoint);
 
 /** Keeps a fault if it is worse than the one kept. reply may be NULL. */
 void envoi_route_fault(struct envoi_route *route, const struct envoi_error *err,

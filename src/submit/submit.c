@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 
@@ -172,12 +173,26 @@ static int check_tls_files(struct run *run, struct envoi_error *err)
 	return envoi_run_tls_context(run, err) != NULL ? 0 : -1;
 }
 
+/* As many as asked for, and as there are descriptors: a session needs its
+ * socket, another for a second address, and the file it sends. */
+static size_t count_channels(const struct envoi_request *request)
+{
+	const rlim_t others = 16;
+	size_t count = request->sessions > 0 ? request->sessions : 1;
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+		rlim_t most = limit.rlim_cur > others ? (limit.rlim_cur - others) / 3 : 1;
+		count = count > most ? (size_t)most : count;
+	}
+	return count > 0 ? count : 1;
+}
+
 static int run_init(
 	struct run *run, const struct envoi_request *request, struct envoi_error *err)
 {
 	*run = (struct run){.request = request, .deadline = ENVOI_CLOCK_NEVER};
 	run->probe = request->source_count == 0 && request->recipient_count == 0;
-	run->channel_count = request->sessions > 0 && !run->probe ? request->sessions : 1;
+	run->channel_count = run->probe ? 1 : count_channels(request);
 	run->channels = calloc(run->channel_count, sizeof(*run->channels));
 	run->fds = calloc(
 		run->channel_count * ENVOI_LIMIT_HOST_ADDRESSES + 1, sizeof(*run->fds));
