@@ -40,6 +40,12 @@
 #define ENVOI_LIMIT_ATTEMPTS 2
 /* TLS sessions kept for resumption: tickets are up to some kB each. */
 #define ENVOI_LIMIT_TLS_SESSIONS 32
+/* A line of an AUTH exchange with CRLF, either way (RFC 4954 4). */
+#define ENVOI_LIMIT_AUTH_LINE 12288
+/* SCRAM iterations, at least: RFC 7677 4; fewer make guessing cheap. */
+#define ENVOI_LIMIT_SCRAM_LEAST 4096
+/* And at most: about a second of work, asked for by a stranger. */
+#define ENVOI_LIMIT_SCRAM_MOST 1000000
 /* Receiver: input not looked at yet; a multiple of a TLS record. */
 #define ENVOI_LIMIT_RECEIVED 65536
 /* Receiver: text of one reply line (RFC 5321 4.5.3.1.5: 512 with the rest). */
