@@ -219,7 +219,10 @@ static void trace_control(
 	const struct envoi_link *link, const struct envoi_segment *segment)
 {
 	if (segment->secret) {
-		trace_text(link, '>', "[hidden]");
+		char shown[80];
+		(void)snprintf(shown, sizeof(shown), "%.*s[hidden]", (int)segment->shown,
+			segment->data);
+		trace_text(link, '>', shown);
 		return;
 	}
 	trace(link, '>', segment->data, segment->length - 2);
