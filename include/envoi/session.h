@@ -309,8 +309,8 @@ void envoi_session_tls_established(struct envoi_session *session, int64_t now);
 
 /** After the handshake, before envoi_session_tls_established(): what SCRAM may
  * bind to (RFC 5056): "tls-exporter" or "tls-server-end-point". Copied. */
-void envoi_session_set_binding(struct envoi_session *session, const char *type, const void *data,
-	size_t n);
+void envoi_session_set_binding(
+	struct envoi_session *session, const char *type, const void *data, size_t n);
 
 /**
  * Answers ENVOI_EVENT_NEED_SECRET: n octets, copied and wiped when the session

@@ -15,10 +15,11 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "net/stream.h"
 
 /* A control line must fit whole behind what is already gathered. */
-#define ROOM_FOR_CONTROL ENVOI_LIMIT_COMMAND
+#define ROOM_FOR_CONTROL ENVOI_LIMIT_AUTH_LINE
 
 struct envoi_link {
 	struct envoi_link_options options;
@@ -27,6 +28,8 @@ struct envoi_link {
 	/** Gathered and not yet written: out[out_start..out_end). */
 	char *out;
 	size_t out_start, out_end;
+	/** A secret is among it: wiped once it is written. */
+	bool out_secret;
 	/** The body being sent, and its transaction. */
 	struct envoi_body *body;
 	const struct envoi_transaction *unreadable;
@@ -53,6 +56,14 @@ static void trace(const struct envoi_link *link, char mark, const char *text, si
 static void trace_text(const struct envoi_link *link, char mark, const char *text)
 {
 	trace(link, mark, text, strlen(text));
+}
+
+static void wipe_out(struct envoi_link *link)
+{
+	if (link->out_secret) {
+		envoi_secret_wipe(link->out, link->out_end);
+		link->out_secret = false;
+	}
 }
 
 struct envoi_link *envoi_link_new(int fd, const struct envoi_link_options *options,
@@ -101,6 +112,9 @@ void envoi_link_free(struct envoi_link *link)
 	}
 	envoi_stream_free(link->stream);
 	envoi_buffer_finish(&link->line);
+	if (link->out != NULL) {
+		wipe_out(link);
+	}
 	free(link->out);
 	free(link);
 }
@@ -305,6 +319,7 @@ unreadable:
 static void gather(struct envoi_link *link, int64_t now)
 {
 	if (link->out_start == link->out_end) {
+		wipe_out(link);
 		link->out_start = link->out_end = 0;
 	}
 	struct envoi_segment segment;
@@ -318,6 +333,7 @@ static void gather(struct envoi_link *link, int64_t now)
 		}
 		memcpy(link->out + link->out_end, segment.data, segment.length);
 		link->out_end += segment.length;
+		link->out_secret = link->out_secret || segment.secret;
 		trace_control(link, &segment);
 		envoi_session_take(link->session, segment.length, true);
 	}
@@ -357,6 +373,17 @@ static bool write_some(struct envoi_link *link, int64_t now)
 
 /* -- reading ------------------------------------------------------------- */
 
+/* A challenge is part of the secret's exchange: its code is enough. */
+static void trace_line(const struct envoi_link *link, struct envoi_span line)
+{
+	if (envoi_session_is_authenticating(link->session)
+		&& envoi_span_starts_nocase(line, "334")) {
+		trace_text(link, '<', "334 [hidden]");
+		return;
+	}
+	trace(link, '<', line.data, line.len);
+}
+
 static void trace_received(struct envoi_link *link, const char *data, size_t n)
 {
 	while (n > 0) {
@@ -372,7 +399,7 @@ static void trace_received(struct envoi_link *link, const char *data, size_t n)
 					|| line.data[line.len - 1] == '\r')) {
 				line.len--;
 			}
-			trace(link, '<', line.data, line.len);
+			trace_line(link, line);
 			envoi_buffer_clear(&link->line);
 		}
 		data += part;

@@ -45,8 +45,8 @@ static void fail(struct envoi_session *s, const struct envoi_error *err,
 }
 
 /* Ours, in the order the user gave; 0: he gave none. */
-static size_t wanted_mechanisms(const struct envoi_session *s,
-	enum envoi_sasl_mechanism wanted[ENVOI_SASL_COUNT])
+static size_t wanted_mechanisms(
+	const struct envoi_session *s, enum envoi_sasl_mechanism wanted[ENVOI_SASL_COUNT])
 {
 	size_t count = 0;
 	if (s->options.auth.mechanisms == NULL) {
@@ -86,7 +86,8 @@ static int send_command(struct envoi_session *s, struct envoi_error *err, int64_
 	struct envoi_secret line = {0};
 	bool initial = envoi_sasl_has_initial(s->sasl);
 	int n = snprintf(head, sizeof(head), "AUTH %s%s",
-		envoi_sasl_name((enum envoi_sasl_mechanism)s->mechanism), initial ? " " : "");
+		envoi_sasl_name((enum envoi_sasl_mechanism)s->mechanism),
+		initial ? " " : "");
 	if (initial && envoi_sasl_initial(s->sasl, &line, err) != 0) {
 		return -1;
 	}
@@ -143,7 +144,8 @@ static void start(struct envoi_session *s, int64_t now)
 
 /* The next mechanism worth trying; err: why there is none. reply: what the
  * last one was refused with, NULL at first. */
-static void try_next(struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
+static void try_next(
+	struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	s->mechanism = choose(s, &err);
@@ -163,7 +165,8 @@ static void not_offered(struct envoi_session *s, int64_t now)
 		     && (s->facts.capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
 	(void)envoi_error_set(&err, ENVOI_STATUS_AUTH, "the server does not offer AUTH");
 	if (clear) {
-		envoi_error_hint(&err, "many servers offer it only after STARTTLS: --tls starttls");
+		envoi_error_hint(&err,
+			"many servers offer it only after STARTTLS: --tls starttls");
 	}
 	fail(s, &err, NULL, now);
 }
@@ -218,7 +221,8 @@ static void answer(struct envoi_session *s, const struct envoi_reply *reply, int
 	envoi_secret_finish(&line);
 }
 
-static void accepted(struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
+static void accepted(
+	struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
 {
 	struct envoi_error err;
 	struct envoi_span text = {reply->text, reply->length};

@@ -243,7 +243,8 @@ void envoi_session_ready(struct envoi_session *s, int64_t now);
 /* session_auth.c */
 /** Authenticates, if that is wanted; then envoi_session_ready(). */
 void envoi_session_auth_begin(struct envoi_session *s, int64_t now);
-void envoi_session_auth_reply(struct envoi_session *s, struct envoi_reply *reply, int64_t now);
+void envoi_session_auth_reply(
+	struct envoi_session *s, struct envoi_reply *reply, int64_t now);
 void envoi_session_auth_finish(struct envoi_session *s);
 
 /* session_send.c */

@@ -183,7 +183,8 @@ bool envoi_session_out_secret(struct envoi_session *s, int64_t now, const char *
 	int64_t number = push_expected(s, VERB_AUTH, NULL, 0);
 	/* Room for all of it at once: a buffer that grows leaves a copy behind. */
 	if (number < 0
-		|| envoi_buffer_reserve(&s->control, strlen(head) + line->length + 2) == NULL
+		|| envoi_buffer_reserve(&s->control, strlen(head) + line->length + 2)
+			   == NULL
 		|| envoi_buffer_puts(&s->control, head) != 0
 		|| envoi_buffer_append(&s->control, line->data, line->length) != 0
 		|| envoi_buffer_puts(&s->control, "\r\n") != 0) {
