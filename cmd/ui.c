@@ -40,6 +40,8 @@ void ui_secure_descriptors(void)
 void ui_init(struct cmd_ui *ui)
 {
 	*ui = (struct cmd_ui){.report = true, .began = now(), .stop_pipe = {-1, -1}};
+	/* A report that was made is not lost when a second signal ends us. */
+	(void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	if (pipe(ui->stop_pipe) == 0) {
 		for (int i = 0; i < 2; i++) {
 			(void)fcntl(ui->stop_pipe[i], F_SETFD, FD_CLOEXEC);
