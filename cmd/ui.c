@@ -34,7 +34,9 @@ void ui_secure_descriptors(void)
 			(void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 		}
 	}
+	/* Both are errors of write(2) to us. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 void ui_init(struct cmd_ui *ui)
@@ -128,8 +130,10 @@ static void trace(void *context, char mark, const char *text, size_t n)
 void ui_put(struct cmd_ui *ui, char *line, size_t length)
 {
 	clear_progress(ui);
+	errno = 0;
 	if (line == NULL || fwrite(line, 1, length, stdout) != length) {
 		ui->lost_output = true;
+		ui->lost_sys = ui->lost_sys != 0 ? ui->lost_sys : errno;
 	}
 	free(line);
 }
@@ -232,7 +236,7 @@ enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status)
 		ui->sessions = NULL;
 	}
 	clear_progress(ui);
-	errno = 0;
+	errno = ui->lost_sys;
 	if (fflush(stdout) != 0 || ferror(stdout) || ui->lost_output) {
 		struct envoi_error err;
 		(void)envoi_error_sys(&err, ENVOI_STATUS_IO, errno != 0 ? errno : EIO,
