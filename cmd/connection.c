@@ -115,6 +115,18 @@ static int set_tls_minimum(
 	return 0;
 }
 
+/* Without a name nothing would be compared, and one that begins with a dot
+ * would be any below it. */
+static int set_tls_name(struct connection *c, const char *value, struct envoi_error *err)
+{
+	if (value[0] == '\0' || value[0] == '.' || strpbrk(value, "*%/ ") != NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"--tls-name: \"%s\" is no host name and no IP address", value);
+	}
+	c->request.tls.name = value;
+	return 0;
+}
+
 static int set_helo(struct connection *c, const char *value, struct envoi_error *err)
 {
 	if (!envoi_address_is_helo(value)) {
@@ -179,14 +191,12 @@ static int open_transcript(
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (file == NULL) {
-		(void)envoi_error_sys(err, ENVOI_STATUS_CANTCREATE, errno, "%s", path);
+		(void)envoi_error_sys(
+			err, ENVOI_STATUS_CANTCREATE, errno, "transcript '%s'", path);
 		if (fd >= 0) {
 			close(fd);
 		}
 		return -1;
-	}
-	if (c->ui.transcript != NULL) {
-		fclose(c->ui.transcript);
 	}
 	c->ui.transcript = file;
 	return 0;
@@ -227,8 +237,7 @@ int connection_option(
 		tls->ca = value;
 		return 0;
 	case OPT_TLS_NAME:
-		tls->name = value;
-		return 0;
+		return set_tls_name(c, value, err);
 	case OPT_TLS_PIN:
 		return add_pin(c, value, err);
 	case OPT_TLS_CERT:
@@ -260,7 +269,8 @@ int connection_option(
 		c->ui.verbose = true;
 		return 0;
 	case OPT_TRANSCRIPT:
-		return open_transcript(c, value, err);
+		c->transcript = value;
+		return 0;
 	case OPT_REPORT:
 		return set_report(c, value, err);
 	case 'q':
@@ -282,6 +292,10 @@ int connection_complete(struct connection *c, struct envoi_error *err)
 	if (c->request.tls.key != NULL && c->request.tls.certificate == NULL) {
 		return envoi_error_set(
 			err, ENVOI_STATUS_USAGE, "--tls-key without --tls-cert");
+	}
+	/* Last: what was there is not lost to a mistake in another option. */
+	if (c->transcript != NULL && open_transcript(c, c->transcript, err) != 0) {
+		return -1;
 	}
 	c->request.servers = c->servers;
 	c->request.server_count = c->server_count;

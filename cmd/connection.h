@@ -60,6 +60,8 @@ enum {
 struct connection {
 	struct envoi_request request;
 	struct cmd_ui ui;
+	/** --transcript, not opened before all options are read. */
+	const char *transcript;
 	struct envoi_server *servers;
 	size_t server_count;
 	unsigned char (*pins)[32];
@@ -76,7 +78,7 @@ int connection_add_server(
 int connection_option(
 	struct connection *c, int id, const char *value, struct envoi_error *err);
 
-/** All options are read: fills the request's servers and observer in. */
+/** All options are read: opens the transcript, fills the request in. */
 int connection_complete(struct connection *c, struct envoi_error *err);
 
 /** Adds p to a heap array of strings of n elements. */

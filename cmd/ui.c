@@ -34,12 +34,16 @@ void ui_secure_descriptors(void)
 			(void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 		}
 	}
+	/* Both are errors of write(2) to us. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 void ui_init(struct cmd_ui *ui)
 {
 	*ui = (struct cmd_ui){.report = true, .began = now(), .stop_pipe = {-1, -1}};
+	/* A report that was made is not lost when a second signal ends us. */
+	(void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	if (pipe(ui->stop_pipe) == 0) {
 		for (int i = 0; i < 2; i++) {
 			(void)fcntl(ui->stop_pipe[i], F_SETFD, FD_CLOEXEC);
@@ -126,8 +130,10 @@ static void trace(void *context, char mark, const char *text, size_t n)
 void ui_put(struct cmd_ui *ui, char *line, size_t length)
 {
 	clear_progress(ui);
+	errno = 0;
 	if (line == NULL || fwrite(line, 1, length, stdout) != length) {
 		ui->lost_output = true;
+		ui->lost_sys = ui->lost_sys != 0 ? ui->lost_sys : errno;
 	}
 	free(line);
 }
@@ -230,7 +236,7 @@ enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status)
 		ui->sessions = NULL;
 	}
 	clear_progress(ui);
-	errno = 0;
+	errno = ui->lost_sys;
 	if (fflush(stdout) != 0 || ferror(stdout) || ui->lost_output) {
 		struct envoi_error err;
 		(void)envoi_error_sys(&err, ENVOI_STATUS_IO, errno != 0 ? errno : EIO,

@@ -30,6 +30,8 @@ struct cmd_ui {
 	size_t sessions_length;
 	/** Set when stdout could not be written. */
 	bool lost_output;
+	/** Its errno. */
+	int lost_sys;
 	/** Installed when the first connection is near; see ui_watch_signals(). */
 	int stop_pipe[2];
 };

@@ -18,6 +18,10 @@
 #include "base/secret.h"
 #include "net/stream.h"
 
+/* Blocks written and read before others, and signals, get their turn: a server
+ * as fast as we are would never make us wait. */
+#define TURNS 16
+
 /* A control line must fit whole behind what is already gathered. */
 #define ROOM_FOR_CONTROL ENVOI_LIMIT_AUTH_LINE
 
@@ -37,6 +41,8 @@ struct envoi_link {
 	uint64_t written;
 	bool handshaking;
 	bool readable, writable;
+	/** The last step ended though more could be done. */
+	bool yielded;
 	/** Writing failed: what can still be read is read, then it is over. */
 	bool broken;
 	bool reset;
@@ -141,7 +147,7 @@ uint64_t envoi_link_written(const struct envoi_link *link)
 
 int64_t envoi_link_deadline(const struct envoi_link *link)
 {
-	return envoi_session_deadline(link->session);
+	return link->yielded ? 0 : envoi_session_deadline(link->session);
 }
 
 void envoi_link_poll(const struct envoi_link *link, struct pollfd *fd)
@@ -465,7 +471,8 @@ static bool read_some(struct envoi_link *link, int64_t now)
 enum envoi_event envoi_link_step(
 	struct envoi_link *link, struct envoi_transaction **ret_transaction)
 {
-	for (;;) {
+	link->yielded = false;
+	for (int turns = 0;; turns++) {
 		int64_t now = envoi_clock_now();
 		enum envoi_event event =
 			envoi_session_next_event(link->session, ret_transaction);
@@ -484,6 +491,10 @@ enum envoi_event envoi_link_step(
 				envoi_session_tick(link->session, now);
 			}
 			continue;
+		}
+		if (turns >= TURNS) {
+			link->yielded = true;
+			return ENVOI_EVENT_NONE;
 		}
 		bool wrote = write_some(link, now);
 		bool read = read_some(link, now);

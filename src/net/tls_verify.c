@@ -25,8 +25,12 @@ int envoi_tls_verify_begin(struct envoi_tls_link *link)
 {
 	const char *name = link->peer.name;
 	X509_VERIFY_PARAM *param = SSL_get0_param(link->ssl);
-	if (name[0] == '\0') {
+	if (name[0] == '\0' && link->tls->name == NULL) {
 		return 0;
+	}
+	if (name[0] == '\0' || name[0] == '.') {
+		/* OpenSSL would compare nothing, or take any name below it. */
+		return -1;
 	}
 	if (is_ip(name)) {
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : -1;

@@ -94,6 +94,9 @@ static void put_string(struct envoi_json *json, struct envoi_span value)
 			n = 1;
 		} else if (c < 0x20 || c == 0x7f || c == '"' || c == '\\') {
 			put_escaped(json, c);
+		} else if (c == 0xc2 && (unsigned char)value.data[1] < 0xa0) {
+			/* C1 controls: U+009B does to a terminal what ESC [ does. */
+			put_escaped(json, (unsigned char)value.data[1]);
 		} else {
 			put(json, value.data, n);
 		}
