@@ -210,6 +210,10 @@ struct envoi_auth_options {
 	unsigned port;
 };
 
+/** Is this the name of a mechanism we have? *ret_token: it takes a token, not
+ * a password. */
+bool envoi_auth_find(const char *name, size_t n, bool *ret_token);
+
 struct envoi_session_options {
 	bool lmtp;
 	enum envoi_tls_policy tls;

@@ -37,6 +37,13 @@ bool envoi_session_is_authenticating(const struct envoi_session *s)
 	return s->state == STATE_AUTH;
 }
 
+bool envoi_auth_find(const char *name, size_t n, bool *ret_token)
+{
+	unsigned mechanism = envoi_sasl_find((struct envoi_span){name, n});
+	*ret_token = (mechanism & ENVOI_SASL_ALL_OAUTH) != 0;
+	return mechanism != 0;
+}
+
 static void fail(struct envoi_session *s, const struct envoi_error *err,
 	const struct envoi_reply *reply, int64_t now)
 {

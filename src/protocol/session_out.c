@@ -196,7 +196,7 @@ bool envoi_session_out_secret(struct envoi_session *s, int64_t now, const char *
 	}
 	segment->first_expected = segment->last_expected = (uint64_t)number;
 	segment->ends = true;
-	segment->secret = true;
+	segment->secret = line->length > 0;
 	segment->shown = strlen(head);
 	return true;
 }
