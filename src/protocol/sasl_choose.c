@@ -56,15 +56,15 @@ unsigned envoi_sasl_find_all(struct envoi_span names)
 	return set;
 }
 
-/* Why a mechanism that is offered is not taken, the worst first. */
+/* Why a mechanism is not taken; what is more worth telling comes first. */
 enum obstacle {
 	NOTHING,
 	/** It would show the secret. */
 	IN_CLEAR,
-	NO_BINDING,
-	NO_SECRET,
-	NOT_WANTED,
 	REFUSED,
+	NO_BINDING,
+	NOT_WANTED,
+	NO_SECRET,
 	NOT_OFFERED,
 };
 
@@ -80,11 +80,11 @@ static enum obstacle look_at(const struct envoi_sasl_choice *choice, unsigned of
 	if ((choice->refused & mechanism) != 0) {
 		return REFUSED;
 	}
-	if (!wanted && (mechanism & ONLY_WHEN_WANTED) != 0) {
-		return NOT_WANTED;
-	}
 	if (!has_secret) {
 		return NO_SECRET;
+	}
+	if (!wanted && (mechanism & ONLY_WHEN_WANTED) != 0) {
+		return NOT_WANTED;
 	}
 	if ((mechanism & ENVOI_SASL_ALL_PLUS) != 0 && !choice->has_binding) {
 		return NO_BINDING;
@@ -132,9 +132,7 @@ static void explain(const struct envoi_sasl_choice *choice, enum obstacle obstac
 		break;
 	case NOT_WANTED:
 		(void)envoi_error_set(err, ENVOI_STATUS_AUTH,
-			"the server offers no mechanism but %s, "
-			"which is used only when asked for",
-			name);
+			"only %s could be used, which has to be asked for", name);
 		break;
 	case REFUSED:
 		(void)envoi_error_set(

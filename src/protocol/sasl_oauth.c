@@ -44,6 +44,16 @@ static int begin(struct envoi_sasl *sasl, struct envoi_error *err)
 	return 0;
 }
 
+/* Without the line end that some put behind it. */
+static void keep_failure(struct envoi_sasl *sasl, struct envoi_span text)
+{
+	while (text.len > 0 && strchr("\r\n \t", text.data[text.len - 1]) != NULL
+		&& text.data[text.len - 1] != '\0') {
+		text.len--;
+	}
+	envoi_sasl_set_failure(sasl, text);
+}
+
 static int begin_xoauth2(struct envoi_sasl *sasl, struct envoi_error *err)
 {
 	if (envoi_sasl_need_no_authzid(sasl, err) != 0
@@ -57,7 +67,7 @@ static int step_xoauth2(struct envoi_sasl *sasl, struct envoi_span challenge,
 	struct envoi_secret *ret, struct envoi_error *err)
 {
 	if (sasl->answers > 0) {
-		envoi_sasl_set_failure(sasl, challenge);
+		keep_failure(sasl, challenge);
 		return envoi_sasl_join(ret, NULL, 0, err);
 	}
 	const struct envoi_span parts[] = {
@@ -126,7 +136,7 @@ static int step_oauthbearer(struct envoi_sasl *sasl, struct envoi_span challenge
 	struct envoi_secret name = {0};
 	if (sasl->answers > 0) {
 		struct envoi_span part = SEPARATOR;
-		envoi_sasl_set_failure(sasl, challenge);
+		keep_failure(sasl, challenge);
 		return envoi_sasl_join(ret, &part, 1, err);
 	}
 	struct envoi_span user = envoi_sasl_span(&sasl->authzid);
