@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "net/stream.h"
+#include "protocol/sasl.h"
 
 /* Blocks written and read before others, and signals, get their turn: a server
  * as fast as we are would never make us wait. */
@@ -208,6 +209,18 @@ static void trace_tls(const struct envoi_link *link)
 	}
 }
 
+/* What SCRAM may bind to, as long as the session wants to authenticate. */
+static void give_binding(struct envoi_link *link)
+{
+	struct envoi_sasl_binding binding;
+	if (link->options.session.auth.wanted
+		&& envoi_stream_channel_binding(link->stream, NULL, &binding) == 0) {
+		envoi_session_set_binding(
+			link->session, binding.type, binding.data, binding.length);
+		envoi_secret_wipe(&binding, sizeof(binding));
+	}
+}
+
 /* True when it went on; false when it has to wait. */
 static bool shake_hands(struct envoi_link *link, int64_t now)
 {
@@ -219,6 +232,7 @@ static bool shake_hands(struct envoi_link *link, int64_t now)
 		link->handshaking = false;
 		link->readable = true;
 		trace_tls(link);
+		give_binding(link);
 		envoi_session_tls_established(link->session, now);
 		return true;
 	default:
