@@ -323,8 +323,9 @@ void envoi_session_set_binding(
 void envoi_session_give_secret(struct envoi_session *session, const char *data, size_t n,
 	const struct envoi_error *why, int64_t now);
 
-/** An AUTH exchange is going on: what the server says is not for a transcript. */
-bool envoi_session_is_authenticating(const struct envoi_session *session);
+/** This line of the server, not fed yet, is not for a transcript, but for its
+ * code: a challenge of AUTH, or one that repeats the secret. */
+bool envoi_session_hides(const struct envoi_session *session, const char *line, size_t n);
 
 /**
  * Ends the session at once without QUIT for a reason of our own (handshake

@@ -393,12 +393,13 @@ static bool write_some(struct envoi_link *link, int64_t now)
 
 /* -- reading ------------------------------------------------------------- */
 
-/* A challenge is part of the secret's exchange: its code is enough. */
+/* Of what is part of the secret's exchange the code is enough. */
 static void trace_line(const struct envoi_link *link, struct envoi_span line)
 {
-	if (envoi_session_is_authenticating(link->session)
-		&& envoi_span_starts_nocase(line, "334")) {
-		trace_text(link, '<', "334 [hidden]");
+	char hidden[] = "??? [hidden]";
+	if (envoi_session_hides(link->session, line.data, line.len)) {
+		memcpy(hidden, line.data, line.len < 4 ? line.len : 4);
+		trace_text(link, '<', hidden);
 		return;
 	}
 	trace(link, '<', line.data, line.len);
@@ -431,8 +432,7 @@ static void trace_received(struct envoi_link *link, const char *data, size_t n)
 static void end_of_input(struct envoi_link *link, bool reset, int64_t now)
 {
 	if (link->line.len > 0 && link->options.trace.line != NULL) {
-		struct envoi_span line = envoi_buffer_span(&link->line);
-		trace(link, '<', line.data, line.len);
+		trace_line(link, envoi_buffer_span(&link->line));
 		envoi_buffer_clear(&link->line);
 	}
 	trace_text(link, '!',

@@ -19,6 +19,7 @@ void envoi_session_auth_finish(struct envoi_session *s)
 	envoi_sasl_free(s->sasl);
 	s->sasl = NULL;
 	envoi_secret_finish(&s->secret);
+	envoi_secret_finish(&s->said);
 }
 
 void envoi_session_set_binding(
@@ -32,9 +33,54 @@ void envoi_session_set_binding(
 	s->binding.length = n;
 }
 
-bool envoi_session_is_authenticating(const struct envoi_session *s)
+static bool contains(struct envoi_span text, const struct envoi_secret *secret)
 {
-	return s->state == STATE_AUTH;
+	/* Less could be any word. */
+	if (secret->length < 4) {
+		return false;
+	}
+	for (size_t i = 0; i + secret->length <= text.len; i++) {
+		if (memcmp(text.data + i, secret->data, secret->length) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Some servers put the line they do not like into their reply. */
+static bool repeats_secret(const struct envoi_session *s, struct envoi_span text)
+{
+	return contains(text, &s->said) || contains(text, &s->secret);
+}
+
+bool envoi_session_hides(const struct envoi_session *s, const char *line, size_t n)
+{
+	struct envoi_span text = {line, n};
+	return s->state == STATE_AUTH
+	       && (envoi_span_starts_nocase(text, "334") || repeats_secret(s, text));
+}
+
+static void hide_secret(const struct envoi_session *s, struct envoi_reply *reply)
+{
+	static const char hidden[] = "[hidden]";
+	if (!repeats_secret(s, (struct envoi_span){reply->text, reply->length})) {
+		return;
+	}
+	size_t n =
+		reply->length < sizeof(hidden) - 1 ? reply->length : sizeof(hidden) - 1;
+	envoi_secret_wipe(reply->text, reply->length);
+	memcpy(reply->text, hidden, n);
+	reply->length = n;
+}
+
+/* Sends the line, and keeps it in place of the one before. */
+static void say(
+	struct envoi_session *s, const char *head, struct envoi_secret *line, int64_t now)
+{
+	(void)envoi_session_out_secret(s, now, head, line);
+	envoi_secret_finish(&s->said);
+	s->said = *line;
+	*line = (struct envoi_secret){0};
 }
 
 bool envoi_auth_find(const char *name, size_t n, bool *ret_token)
@@ -70,6 +116,31 @@ static size_t wanted_mechanisms(
 	return count;
 }
 
+/* What would help where no mechanism was found. */
+static void hint_at_mechanism(const struct envoi_session *s,
+	struct envoi_sasl_choice *choice, struct envoi_error *err)
+{
+	struct envoi_error other;
+	bool starttls = (s->facts.capabilities.extensions & ENVOI_EXT_STARTTLS) != 0;
+	if (err->hint[0] != '\0') {
+		return;
+	}
+	if (!choice->clear_ok) {
+		choice->clear_ok = true;
+		if (envoi_sasl_choose(choice, &other) != 0) {
+			envoi_error_hint(err, "%s",
+				starttls ? "the server offers TLS: --tls starttls"
+					 : "--tls starttls or --tls implicit; with "
+					   "--tls off it is shown all the same");
+		}
+	} else if (choice->wanted_count == 0 && choice->has_password
+		   && (choice->refused & ENVOI_SASL_CRAM_MD5) == 0
+		   && (envoi_sasl_find_all(choice->offered) & ENVOI_SASL_CRAM_MD5) != 0) {
+		envoi_error_hint(err, "--auth CRAM-MD5 asks for it; "
+				      "whoever reads along can guess the password");
+	}
+}
+
 static unsigned choose(const struct envoi_session *s, struct envoi_error *err)
 {
 	enum envoi_sasl_mechanism wanted[ENVOI_SASL_COUNT];
@@ -83,7 +154,11 @@ static unsigned choose(const struct envoi_session *s, struct envoi_error *err)
 		.clear_ok = s->facts.tls || s->options.auth.clear_ok,
 		.has_binding = s->binding.type[0] != '\0',
 	};
-	return envoi_sasl_choose(&choice, err);
+	unsigned mechanism = envoi_sasl_choose(&choice, err);
+	if (mechanism == 0) {
+		hint_at_mechanism(s, &choice, err);
+	}
+	return mechanism;
 }
 
 /* The AUTH command, with the first response where there is room for it. */
@@ -104,8 +179,7 @@ static int send_command(struct envoi_session *s, struct envoi_error *err, int64_
 		head[n - 1] = '\0';
 		return 1;
 	}
-	(void)envoi_session_out_secret(s, now, head, &line);
-	envoi_secret_finish(&line);
+	say(s, head, &line, now);
 	return 0;
 }
 
@@ -141,7 +215,7 @@ static void start(struct envoi_session *s, int64_t now)
 		s->sasl = new_exchange(s, &err);
 		result = s->sasl != NULL ? 0 : -1;
 		if (result == 0) {
-			(void)envoi_session_out_secret(s, now, head, &none);
+			say(s, head, &none, now);
 		}
 	}
 	if (result != 0) {
@@ -224,8 +298,7 @@ static void answer(struct envoi_session *s, const struct envoi_reply *reply, int
 	} else {
 		s->cancelled.status = ENVOI_STATUS_OK;
 	}
-	(void)envoi_session_out_secret(s, now, "", &line);
-	envoi_secret_finish(&line);
+	say(s, "", &line, now);
 }
 
 static void accepted(
@@ -246,10 +319,32 @@ static void accepted(
 	envoi_session_ready(s, now);
 }
 
-/* RFC 4954 6: which refusals leave another way. */
-static bool may_try_another(const struct envoi_reply *reply)
+/* RFC 4954 4, 6: the mechanisms that this refusal rules out; 0: another one
+ * would not help. */
+static unsigned ruled_out(const struct envoi_session *s, const struct envoi_reply *reply)
 {
-	return reply->code == 504 || reply->code == 534;
+	if (reply->code == 504) {
+		return s->mechanism;
+	}
+	if (reply->code != 534) {
+		return 0;
+	}
+	/* Too weak: so is every other that shows the secret. */
+	return (s->mechanism & ENVOI_SASL_ALL_CLEAR) != 0 ? ENVOI_SASL_ALL_CLEAR
+							  : s->mechanism;
+}
+
+static void hint_at_refusal(const struct envoi_session *s,
+	const struct envoi_reply *reply, struct envoi_error *err)
+{
+	if ((reply->code == 538 || reply->code == 530) && !s->facts.tls) {
+		envoi_error_hint(err, "%s",
+			reply->code == 538
+				? "this mechanism needs TLS: --tls starttls"
+				: "the server wants TLS first: --tls starttls");
+	} else if (reply->code == 432) {
+		envoi_error_hint(err, "the server wants the password set anew first");
+	}
 }
 
 static void refused(struct envoi_session *s, const struct envoi_reply *reply, int64_t now)
@@ -258,8 +353,9 @@ static void refused(struct envoi_session *s, const struct envoi_reply *reply, in
 	const char *more = envoi_sasl_failure_text(s->sasl);
 	bool temporary = reply->code / 100 == 4 && reply->code != 432;
 	bool token = (s->mechanism & ENVOI_SASL_ALL_OAUTH) != 0;
-	if (may_try_another(reply)) {
-		s->refused |= s->mechanism;
+	unsigned out = ruled_out(s, reply);
+	if (out != 0) {
+		s->refused |= out;
 		try_next(s, reply, now);
 		return;
 	}
@@ -275,11 +371,7 @@ static void refused(struct envoi_session *s, const struct envoi_reply *reply, in
 		"the server refused authentication (%s)%s%s",
 		envoi_sasl_name((enum envoi_sasl_mechanism)s->mechanism),
 		more[0] != '\0' ? ": " : "", more);
-	if (reply->code == 538) {
-		envoi_error_hint(&err, "this mechanism needs TLS: --tls starttls");
-	} else if (reply->code == 432) {
-		envoi_error_hint(&err, "the server wants the password set anew first");
-	}
+	hint_at_refusal(s, reply, &err);
 	fail(s, &err, reply, now);
 }
 
@@ -290,6 +382,7 @@ void envoi_session_auth_reply(
 	if (s->over) {
 		return;
 	}
+	hide_secret(s, reply);
 	if (reply->code == 421) {
 		envoi_session_over(s, ENVOI_PHASE_AUTH, reply, now);
 	} else if (reply->code == 334) {

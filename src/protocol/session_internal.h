@@ -172,6 +172,8 @@ struct envoi_session {
 
 	/* AUTH. */
 	struct envoi_secret secret;
+	/** The last line of the exchange that was ours. */
+	struct envoi_secret said;
 	struct envoi_sasl_binding binding;
 	struct envoi_sasl *sasl;
 	unsigned mechanism;
