@@ -110,6 +110,7 @@ static const struct {
 	{SIGNATURE, "no nonce"},
 	{"n,,n=user,r=" NONCE, "no nonce"},
 	{PROOF, "no nonce"},
+	{"e=", "no nonce"},
 };
 
 START_TEST(the_first_challenge_is_looked_at)
@@ -130,6 +131,21 @@ START_TEST(the_first_challenge_is_looked_at)
 			sasl, firsts[_i].challenge, ENVOI_STATUS_AUTH, firsts[_i].words);
 		ck_assert(envoi_sasl_is_unproven(sasl));
 	}
+	envoi_sasl_free(sasl);
+	envoi_secret_finish(&password);
+}
+END_TEST
+
+/* Some servers refuse a user at once. */
+START_TEST(the_server_may_refuse_at_once)
+{
+	struct envoi_secret password;
+	struct envoi_sasl *sasl = begin_scram(&password);
+	expect_initial(sasl, "n,,n=user,r=" NONCE);
+	expect_cancel(sasl, "e=unknown-user", ENVOI_STATUS_AUTH,
+		"the server refuses: unknown-user");
+	ck_assert_str_eq(envoi_sasl_failure_text(sasl), "unknown-user");
+	ck_assert(!envoi_sasl_is_unproven(sasl));
 	envoi_sasl_free(sasl);
 	envoi_secret_finish(&password);
 }
@@ -374,6 +390,7 @@ int main(void)
 	TCase *tests = tcase_create("sasl_hostile");
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, the_first_challenge_is_looked_at, 0, COUNT(firsts));
+	tcase_add_test(tests, the_server_may_refuse_at_once);
 	tcase_add_test(tests, no_part_of_the_first_challenge_will_do);
 	tcase_add_test(tests, a_nul_is_nowhere_in_order);
 	tcase_add_loop_test(tests, the_last_challenge_is_looked_at, 0, COUNT(lasts));
