@@ -12,7 +12,8 @@ end
 
 set -l schemes 'smtp:// submission:// submissions:// smtps:// lmtp:// lmtp+unix:/'
 set -l phases 'connect= greeting= ehlo= tls= auth= mail= rcpt= data= block= dot= quit= total='
-set -l mechanisms 'off SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 EXTERNAL OAUTHBEARER XOAUTH2'
+set -l scram SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1
+set -l mechanisms "off $scram PLAIN LOGIN CRAM-MD5 EXTERNAL OAUTHBEARER XOAUTH2"
 set -l extensions 'PIPELINING CHUNKING SIZE 8BITMIME STARTTLS LIMITS'
 set -l offered 'PIPELINING CHUNKING SIZE 8BITMIME ENHANCEDSTATUSCODES STARTTLS'
 

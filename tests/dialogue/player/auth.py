@@ -21,7 +21,7 @@ MECHANISMS = {
 VALUES = {"iterations", "binding", "flag", "error", "salt", "tail", "host"}
 FLAGS = {
     "on-request", "bare", "nonce", "nonce-same", "extension", "garbage", "empty", "late",
-    "signature", "no-signature", "no-end", "early", "more", "yes", "keeps-asking", "reply-535",
+    "signature", "no-signature", "early", "more", "yes", "keeps-asking", "reply-535",
 }
 
 
@@ -176,11 +176,6 @@ class Exchange:
         header, bare, nonce = self.read_first(first)
         if self.has("early"):
             return self.yes()
-        if self.has("no-end"):
-            # Whatever the client says, there is one more question.
-            self.ask(b"r=%sx,s=c2FsdHNhbHQ=,i=4096" % nonce)
-            self.ask(b"one more")
-            return self.fail("the client goes on")
         server_nonce, server_first, salt, rounds = self.make_first(nonce)
         if self.has("garbage"):
             self.reply("334 <not base64>")
