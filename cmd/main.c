@@ -31,6 +31,21 @@ static int print_commands(void)
 	return 0;
 }
 
+static int no_such_command(const char *word)
+{
+	struct envoi_error err;
+	if (word != NULL) {
+		(void)envoi_error_set(
+			&err, ENVOI_STATUS_USAGE, "no such command: %s", word);
+	} else {
+		(void)envoi_error_set(&err, ENVOI_STATUS_USAGE, "no command given");
+	}
+	envoi_error_hint(
+		&err, "envoi help lists the commands; to send: envoi send --help");
+	ui_error(&err);
+	return (int)err.status;
+}
+
 int cmd_help(int argc, char **argv)
 {
 	char help[] = "--help";
@@ -40,6 +55,9 @@ int cmd_help(int argc, char **argv)
 			char *again[] = {argv[1], help, NULL};
 			return commands[i].run(2, again);
 		}
+	}
+	if (argc > 1 && strcmp(argv[1], "help") != 0) {
+		return no_such_command(argv[1]);
 	}
 	return print_commands();
 }
@@ -59,15 +77,5 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		return print_commands();
 	}
-	struct envoi_error err;
-	if (argc > 1) {
-		(void)envoi_error_set(
-			&err, ENVOI_STATUS_USAGE, "no such command: %s", argv[1]);
-	} else {
-		(void)envoi_error_set(&err, ENVOI_STATUS_USAGE, "no command given");
-	}
-	envoi_error_hint(
-		&err, "envoi help lists the commands; to send: envoi send --help");
-	ui_error(&err);
-	return (int)err.status;
+	return no_such_command(argc > 1 ? argv[1] : NULL);
 }

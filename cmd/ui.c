@@ -229,6 +229,20 @@ struct envoi_observer ui_observer(struct cmd_ui *ui)
 	return observer;
 }
 
+static enum envoi_status close_transcript(struct cmd_ui *ui, enum envoi_status status)
+{
+	struct envoi_error err;
+	errno = 0;
+	if (ui->transcript == NULL
+		|| (fflush(ui->transcript) == 0 && !ferror(ui->transcript))) {
+		return status;
+	}
+	(void)envoi_error_sys(&err, ENVOI_STATUS_IO, errno != 0 ? errno : EIO,
+		"the transcript could not be written");
+	ui_error(&err);
+	return envoi_status_worse(ENVOI_STATUS_IO, status);
+}
+
 enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status)
 {
 	if (ui->sessions != NULL) {
@@ -236,6 +250,7 @@ enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status)
 		ui->sessions = NULL;
 	}
 	clear_progress(ui);
+	status = close_transcript(ui, status);
 	errno = ui->lost_sys;
 	if (fflush(stdout) != 0 || ferror(stdout) || ui->lost_output) {
 		struct envoi_error err;

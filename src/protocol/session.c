@@ -377,6 +377,13 @@ void envoi_session_tick(struct envoi_session *s, int64_t now)
 						   : "no reply",
 			(double)s->options.timeout_us[phase] / 1e6,
 			envoi_phase_name(phase));
+		if (phase == ENVOI_PHASE_GREETING
+			&& s->options.tls != ENVOI_TLS_IMPLICIT) {
+			/* A TLS server waits for us, as we for it. */
+			envoi_error_hint(&err,
+				"if this port speaks TLS from the start, use "
+				"submissions:// or --tls implicit");
+		}
 		envoi_session_fault(s, &err, phase, NULL);
 	}
 	envoi_session_lost(s, ENVOI_CLOSE_TIMEOUT, now);

@@ -106,6 +106,9 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 		return;
 	}
 	bool positive = reply->code / 100 == 2;
+	if (positive && work->mail == MAIL_REFUSED && work->accepted > 0) {
+		envoi_session_settle_doubt(s, work);
+	}
 	if (work->accepted > 0 || positive) {
 		envoi_session_work_note_reply(work, ENVOI_PHASE_DOT, reply);
 	}

@@ -137,6 +137,17 @@ void envoi_session_settle_words(struct envoi_session *s, struct work *work,
 	}
 }
 
+void envoi_session_settle_doubt(struct envoi_session *s, struct work *work)
+{
+	for (size_t i = 0; i < work->transaction->count; i++) {
+		envoi_result_finish(&work->transaction->recipients[i]->result);
+	}
+	work->redo = false;
+	envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNKNOWN, ENVOI_PHASE_DOT,
+		ENVOI_STATUS_PROTOCOL, false,
+		"MAIL was refused, and the message accepted: may have been delivered");
+}
+
 /* Takes it out of the list of works and hands it to the events. */
 static void finish(struct envoi_session *s, struct work *work)
 {

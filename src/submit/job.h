@@ -36,7 +36,7 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 /**
  * Takes a finished transaction back. again: what the lost connection left
  * open may wait for another one. Returns how many recipients are settled by
- * it for good.
+ * it for good; those in doubt count once in a run.
  */
 size_t envoi_job_finished(
 	struct envoi_job *job, struct envoi_transaction *transaction, bool again);

@@ -277,12 +277,16 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 		t->reply = (struct envoi_reply){0};
 	}
 	size_t settled = 0;
+	bool in_doubt = false;
 	for (size_t i = 0; i < t->count; i++) {
 		size_t r = (size_t)(t->recipients[i] - item->recipients);
-		if (land(job, item, r, t, again)) {
+		bool doubt = t->recipients[i]->result.outcome == ENVOI_OUTCOME_UNKNOWN;
+		if (land(job, item, r, t, again) && !(doubt && job->doubted)) {
 			settled++;
 		}
+		in_doubt = in_doubt || doubt;
 	}
+	job->doubted = job->doubted || in_doubt;
 	envoi_transaction_finish(t);
 	free(flight);
 	envoi_job_report_settled(job);

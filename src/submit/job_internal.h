@@ -60,6 +60,10 @@ struct envoi_job {
 	size_t *order;
 	bool by_domain;
 	size_t settled;
+	/** A message is in doubt. The first one may be an accident; further ones
+	 * are no progress: a server that dies at each dot would put them all
+	 * there. */
+	bool doubted;
 	enum envoi_status status;
 };
 

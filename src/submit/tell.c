@@ -96,8 +96,11 @@ void envoi_run_warn_session(const struct channel *channel)
 		envoi_session_facts(envoi_link_session(channel->link));
 	const struct envoi_reply *reply = &facts->error_reply;
 	struct envoi_error err;
-	char code[16] = "";
-	if (reply->code != 0) {
+	char code[40] = "";
+	if (reply->code != 0 && reply->enhanced[0] != 0) {
+		(void)snprintf(code, sizeof(code), ": %d %u.%u.%u ", reply->code,
+			reply->enhanced[0], reply->enhanced[1], reply->enhanced[2]);
+	} else if (reply->code != 0) {
 		(void)snprintf(code, sizeof(code), ": %d ", reply->code);
 	}
 	(void)envoi_error_set(&err, facts->error.status, "%s: %s%s%s",

@@ -1,0 +1,175 @@
+"""The cases: each measures, checks what arrived, and writes its rows."""
+
+import collections
+import re
+import subprocess
+
+from bench import ENVOI, TOOLS, expected
+
+GIB = 1 << 30
+
+
+def memory(bench):
+    """Peak memory, whatever the size and the source."""
+    small = bench.message("kilobyte.eml", octets=1000)
+    large = bench.message("gibibyte.eml", octets=GIB)
+    for tls, limit in (False, 6), (True, 9):
+        for size, path in ("1 kB", small), ("1 GiB", large):
+            for source in "file", "stdin":
+                peak = 0
+                with bench.sink() as sink:
+                    for bdat in False, True:
+                        files = [path] if source == "file" else []
+                        run = bench.run(bench.envoi(sink, tls=tls, bdat=bdat, files=files),
+                                        None if files else path)
+                        sink.check(expected(path), "memory")
+                        peak = max(peak, run.peak_kb / 1024)
+                bench.row("memory", f"{'TLS' if tls else 'plain'}, {size}, {source}",
+                          f"{peak:.1f} MiB", f"at most {limit} MiB", peak <= limit)
+
+
+def socket_writes(bench, argv):
+    """How many octets each write on a socket had."""
+    log = bench.path("strace")
+    subprocess.run(
+        ["strace", "-f", "-qq", "-e", "trace=sendto,sendmsg,sendfile,writev", "-e", "signal=none",
+         "-o", log, *argv], check=True, env=bench.environment)
+    with open(log) as file:
+        return [int(n) for n in re.findall(r"= (\d+)$", file.read(), re.M)]
+
+
+def writes(bench):
+    """One write a turn, large ones for a body, and no sleep on Nagle."""
+    small = bench.message("small.eml", octets=2000)
+    lines = bench.message("lines.eml", lines=30000)
+    wire = bench.message("small-crlf.eml", octets=2000, end=b"\r\n", dots=False)
+    variants = []
+    with bench.sink() as sink:
+        for what, options, turns, block in (
+                # EHLO; MAIL, RCPT, DATA; message and dot; QUIT. With BDAT one less.
+                ("DATA", {}, 4, 65536),
+                ("BDAT", {"bdat": True}, 3, 65536),
+                # STARTTLS; hello; finished; EHLO again; close. A record is 16 kB.
+                ("TLS, DATA", {"tls": True}, 9, 16384),
+                ("TLS, BDAT", {"tls": True, "bdat": True}, 8, 16384)):
+            argv = bench.envoi(sink, **options, files=[small])
+            variants.append((what, argv, None, lambda: sink.check(expected(small), "writes")))
+            argv = bench.floor(sink, *(f"--{option}" for option in options), wire)
+            variants.append((f"floor {what}", argv, None,
+                             lambda: sink.check(expected(wire), "writes")))
+            for path, size in (small, "2 kB"), (lines, "30,000 lines"):
+                wanted = expected(path)
+                sent = socket_writes(bench, bench.envoi(sink, **options, files=[path]))
+                sink.check(wanted, "writes")
+                limit = turns + wanted.octets // block + 2 * (path == lines)
+                bench.row("writes", f"{what}, {size}: writes", len(sent),
+                          f"at most {limit}", len(sent) <= limit)
+        walls = bench.walls(41, variants)
+    for what, wall in walls.items():
+        if not what.startswith("floor"):
+            bench.row("writes", f"{what}, 2 kB: ms (the floor's)",
+                      f"{wall * 1e3:.1f} ({walls[f'floor {what}'] * 1e3:.1f})",
+                      "at most 20 (no Nagle)", wall <= 0.020)
+
+
+def window(bench):
+    """1,000 messages with 20 ms a reply on one connection."""
+    count, delay = 1000, 0.020
+    one = bench.message("small.eml", octets=2000)
+    files = [one] * count
+    mbox = bench.path("thousand.mbox")
+    with open(one, "rb") as file, open(mbox, "wb") as out:
+        out.write((b"From a@example.org Mon Jan  5 10:00:00 2026\n" + file.read() + b"\n") * count)
+    wanted = expected(one).times(count)
+    wire = bench.message("small-crlf.eml", octets=2000, end=b"\r\n", dots=False)
+    for bdat, limit in (False, 1.05), (True, 0.02):
+        with bench.sink("--delay", str(delay * 1e3)) as sink:
+            run = bench.run(bench.floor(sink, *["--bdat"] * bdat, "--count", str(count), wire))
+            sink.check(expected(wire).times(count), "window")
+        bench.row("window", f"floor, {'BDAT' if bdat else 'DATA'}, {count}: reply times",
+                  f"{run.wall / delay:.1f}")
+        for source, options in ("files", files), ("an mbox", ["--mbox", mbox]):
+            with bench.sink("--delay", str(delay * 1e3)) as sink:
+                run = bench.run(bench.envoi(sink, bdat=bdat, files=options))
+                sink.check(wanted, "window")
+            replies = run.wall / delay
+            bench.row("window", f"{'BDAT' if bdat else 'DATA'}, {count} from {source}: reply times",
+                      f"{replies:.1f}", f"at most {limit * count:.0f}", replies <= limit * count)
+
+
+def big(bench):
+    """1 GiB: octets a second, and the part of the floor that is."""
+    lf = bench.message("gibibyte.eml", octets=GIB)
+    crlf = bench.message("gibibyte-crlf.eml", octets=GIB, end=b"\r\n", dots=False)
+    wanted = {lf: expected(lf), crlf: expected(crlf)}
+    with bench.sink() as sink:
+        variants = []
+
+        def add(name, argv, path, stdin=None):
+            variants.append((name, argv, stdin, lambda: sink.check(wanted[path], name)))
+        for how, tls in ("plain", False), ("TLS", True):
+            options = ["--tls"] if tls else []
+            add(f"{how} floor DATA", bench.floor(sink, *options, crlf), crlf)
+            add(f"{how} floor BDAT", bench.floor(sink, *options, "--bdat", crlf), crlf)
+            for verb, bdat in ("DATA", False), ("BDAT", True):
+                command = bench.envoi(sink, tls=tls, bdat=bdat)
+                add(f"{how} {verb} CRLF file", [*command, crlf], crlf)
+                add(f"{how} {verb} LF file", [*command, lf], lf)
+                add(f"{how} {verb} LF stdin", command, lf, lf)
+        walls = bench.walls(5, variants)
+    for name, wall in walls.items():
+        how, *words = name.split()
+        beside = ""
+        if words[0] != "floor":
+            beside = f"{walls[f'{how} floor {words[0]}'] / wall:.2f} of the floor"
+        bench.row("big", f"{name}: MB/s", f"{GIB / 1e6 / wall:.0f}", beside=beside)
+
+
+def start(bench):
+    """What one message costs a process, and what each further line and message."""
+    small = bench.message("small.eml", octets=2000)
+    short = bench.message("short.eml", lines=30)
+    lines = bench.message("lines.eml", lines=30000)
+    linking = bench.instructions([f"{TOOLS}/floor"])
+
+    def row(what, count):
+        bench.row("start", f"{what}: M instructions", f"{count / 1e6:.2f}",
+                  beside=f"{count / linking:.2f} of linking alone")
+    row("linking with OpenSSL alone", linking)
+    row("envoi --version", bench.instructions([ENVOI, "--version"]))
+    with bench.sink() as sink:
+        for what, options in (("2 kB, DATA", {}), ("2 kB, BDAT", {"bdat": True}),
+                              ("2 kB, DATA, TLS", {"tls": True})):
+            count = bench.instructions(bench.envoi(sink, **options, files=[small]))
+            sink.check(expected(small), what)
+            row(what, count)
+        counts = []
+        for path in short, lines:
+            counts.append(bench.allocations(bench.envoi(sink, files=[path])))
+            sink.check(expected(path), "allocations")
+        bench.row("start", "allocations: 30 lines, 30,000 lines",
+                  f"{counts[0]:,}, {counts[1]:,}", "no more for lines", counts[1] <= counts[0] + 2)
+        many = [bench.allocations(bench.envoi(sink, files=[short] * n)) for n in (100, 200)]
+        sink.check(expected(short).times(300), "allocations")
+        bench.row("start", "allocations: each further message", f"{(many[1] - many[0]) / 100:.1f}")
+
+
+def recipients(bench):
+    """Time grows with the number of recipients, not with its square."""
+    small = bench.message("small.eml", octets=2000)
+    counts = collections.OrderedDict()
+    with bench.sink() as sink:
+        for n in 1, 5000, 10000:
+            argv = bench.envoi(sink, recipients=n, files=[small])
+            counts[n] = bench.instructions(argv)
+            sink.check(expected(small).times(1, n), "recipients")
+            wall = bench.run(argv).wall
+            sink.check(expected(small).times(1, n), "recipients")
+            bench.row("recipients", f"{n:,}: M instructions, ms",
+                      f"{counts[n] / 1e6:.2f}, {wall * 1e3:.1f}")
+    ratio = (counts[10000] - counts[1]) / (counts[5000] - counts[1])
+    bench.row("recipients", "10,000 : 5,000, instructions", f"{ratio:.2f}", "at most 2.2",
+              ratio <= 2.2)
+
+
+ALL = {case.__name__: case for case in (memory, writes, window, big, start, recipients)}
