@@ -46,5 +46,15 @@
 #define ENVOI_LIMIT_REPLY_TEXT_SENT 480
 /* Receiver: commands that make no sense before it gives up. */
 #define ENVOI_LIMIT_BAD_COMMANDS 20
+/* A password or token: tokens of some kB are real. */
+#define ENVOI_LIMIT_SECRET 65535
+/* What a command of the configuration may print. */
+#define ENVOI_LIMIT_COMMAND_OUTPUT 65536
+/* What is kept of the stderr of such a command: its end. */
+#define ENVOI_LIMIT_COMMAND_STDERR 4096
+/* A .netrc: a line or two for each of some thousand hosts. */
+#define ENVOI_LIMIT_NETRC (1u << 20)
+/* Symbolic links on the way to a file, as in Linux. */
+#define ENVOI_LIMIT_LINKS 40
 
 #endif

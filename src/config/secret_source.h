@@ -34,7 +34,8 @@ enum envoi_secret_kind {
 	/** text is a path; a leading "~/" is the home directory. The file and
 	 * the way to it belong to the user or root, nobody else may read it. */
 	ENVOI_SECRET_FILE,
-	/** fd is a descriptor, read to its end and closed. Can be had once. */
+	/** fd is a descriptor: its first line, read octet by octet, so that what
+	 * follows is left in a pipe. Can be had once. */
 	ENVOI_SECRET_FD,
 	/** argv (NULL at its end) is run without a shell. */
 	ENVOI_SECRET_COMMAND,
@@ -69,7 +70,8 @@ struct envoi_secret_source {
 	const char *origin;
 	/** A bearer token, not a password. */
 	bool is_token;
-	/** COMMAND, SHELL, KEYRING: milliseconds it may take; 0: 30 seconds. */
+	/** FD, COMMAND, SHELL, KEYRING: milliseconds it may take; 0: 30
+	 * seconds. */
 	int time_limit_ms;
 };
 
@@ -83,8 +85,8 @@ struct envoi_secret_need {
 };
 
 /**
- * Has the secret. 0 with *ret_secret set (and to be finished by the caller),
- * or -1:
+ * Has the secret. 0 with *ret_secret, which is zeroed or holds a secret
+ * before, replaced (the caller finishes it), or -1 with it untouched:
  * CONFIG: file, permissions, credential, or nothing in it;
  * AUTH: command failed, timed out or said nonsense, no entry, nobody to ask;
  * TEMPORARY: stopped by stop_fd or a signal;
