@@ -138,7 +138,24 @@ static void hide_output(
 
 /* -- errors ---------------------------------------------------------------- */
 
-/* "..., exit status 1: gpg: no secret key" with why printf-like before. */
+/* Lines as one, fit for any terminal: "a / b". */
+static void put_lines(struct envoi_buffer *out, struct envoi_span lines)
+{
+	while (lines.len > 0 && is_line_end(lines.data[lines.len - 1])) {
+		lines.len--;
+	}
+	while (lines.len > 0) {
+		const char *lf = memchr(lines.data, '\n', lines.len);
+		size_t n = lf != NULL ? (size_t)(lf - lines.data) : lines.len;
+		(void)envoi_span_escape(out, (struct envoi_span){lines.data, n});
+		(void)envoi_buffer_puts(out, lf != NULL ? " / " : "");
+		n += lf != NULL;
+		lines.data += n;
+		lines.len -= n;
+	}
+}
+
+/* "command 'gpg -d x' WHY: gpg: no secret key" */
 static int fail(struct running *run, enum envoi_status status, const char *why,
 	struct envoi_error *err)
 {
@@ -152,13 +169,7 @@ static int fail(struct running *run, enum envoi_status status, const char *why,
 	if (envoi_span_escape(&text, envoi_buffer_span(&name)) != 0) {
 		(void)envoi_buffer_puts(&text, "command");
 	}
-	struct envoi_span rest = envoi_span_trim(envoi_buffer_span(&run->said));
-	for (size_t i = 0; i < rest.len; i++) {
-		bool end = rest.data[i] == '\n';
-		(void)(end ? envoi_buffer_puts(&said, i + 1 < rest.len ? " / " : "")
-			   : envoi_span_escape(&said,
-				     (struct envoi_span){rest.data + i, 1}));
-	}
+	put_lines(&said, envoi_span_trim(envoi_buffer_span(&run->said)));
 	/* Of a long command its beginning, of a long stderr its end. */
 	size_t room = sizeof(err->text) - 1;
 	size_t shown = said.len > room / 2 ? room / 2 : said.len;
