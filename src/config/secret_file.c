@@ -19,6 +19,8 @@
 #include "config/secret_netrc.h"
 
 #define TIME_LIMIT_MS 30000
+/* A secret, CRLF, and one more that tells it is too long. */
+#define LINE_MAX_OCTETS (ENVOI_LIMIT_SECRET + 3)
 
 int envoi_secret_from_file(
 	const char *path, struct envoi_secret *ret_secret, struct envoi_error *err)
@@ -116,11 +118,12 @@ static int read_line(int fd, int stop_fd, int64_t deadline, char *line, size_t *
 			return envoi_error_sys(
 				err, ENVOI_STATUS_CONFIG, errno, "descriptor %d", fd);
 		}
-		if (got == 0 || line[n] == '\n') {
+		n += (size_t)got;
+		if (got == 0 || line[n - 1] == '\n') {
 			*ret_n = n;
 			return 0;
 		}
-		if (++n > ENVOI_LIMIT_SECRET) {
+		if (n == LINE_MAX_OCTETS) {
 			return envoi_error_set(err, ENVOI_STATUS_CONFIG,
 				"descriptor %d: its first line is longer than %d octets", fd,
 				ENVOI_LIMIT_SECRET);
@@ -136,7 +139,7 @@ int envoi_secret_from_fd(int fd, int time_limit_ms, int stop_fd,
 	if (fd < 0) {
 		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, EBADF, "descriptor %d", fd);
 	}
-	char *line = calloc(1, ENVOI_LIMIT_SECRET + 1);
+	char *line = calloc(1, LINE_MAX_OCTETS);
 	if (line == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
@@ -145,7 +148,7 @@ int envoi_secret_from_fd(int fd, int time_limit_ms, int stop_fd,
 	if (result == 0 && envoi_secret_set(ret_secret, line, n) != 0) {
 		result = envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
-	envoi_secret_wipe(line, ENVOI_LIMIT_SECRET + 1);
+	envoi_secret_wipe(line, LINE_MAX_OCTETS);
 	free(line);
 	return result;
 }

@@ -12,7 +12,7 @@ int envoi_secret_from_file(
 	const char *path, struct envoi_secret *ret_secret, struct envoi_error *err);
 int envoi_secret_from_credential(
 	const char *name, struct envoi_secret *ret_secret, struct envoi_error *err);
-/** Without its line end. */
+/** One line, with its end if it has one. */
 int envoi_secret_from_fd(int fd, int time_limit_ms, int stop_fd,
 	struct envoi_secret *ret_secret, struct envoi_error *err);
 /** 1: found; 0: there is no file, or no entry for the user at the host. */
