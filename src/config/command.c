@@ -547,7 +547,11 @@ static int judge(struct running *run, struct envoi_secret *ret_output,
 	if (run->how.si_status != 0) {
 		(void)snprintf(why, sizeof(why), "failed with exit status %d",
 			run->how.si_status);
-		return fail(run, ENVOI_STATUS_AUTH, why, err);
+		/* So a shell says that its child was interrupted. */
+		return fail(run,
+			run->how.si_status == 128 + SIGINT ? ENVOI_STATUS_TEMPORARY
+							   : ENVOI_STATUS_AUTH,
+			why, err);
 	}
 	if (run->length > ENVOI_LIMIT_COMMAND_OUTPUT) {
 		return fail(run, ENVOI_STATUS_AUTH, "prints too much", err);
