@@ -38,7 +38,7 @@ int envoi_path_open(const char *path, mode_t forbidden, struct envoi_error *err)
  * All of a file, at most max octets (CONFIG when it is longer). name is for
  * errors. Closes fd in any case. 0 or -1.
  */
-int envoi_path_read(int fd, const char *name, size_t max, struct envoi_secret *ret_content,
-	struct envoi_error *err);
+int envoi_path_read(int fd, const char *name, size_t max,
+	struct envoi_secret *ret_content, struct envoi_error *err);
 
 #endif

@@ -417,8 +417,7 @@ START_TEST(nobody_to_ask)
 	static const char *const reasons[] = {
 		"there is no terminal to ask on", "envoi runs in the background"};
 	struct scene scene;
-	begin(&scene,
-		&(struct asking){.no_terminal = _i == 0, .background = _i == 1});
+	begin(&scene, &(struct asking){.no_terminal = _i == 0, .background = _i == 1});
 	const struct answer *answer = answer_of(&scene);
 	ck_assert_int_eq(answer->result, -1);
 	ck_assert_int_eq(answer->status, ENVOI_STATUS_AUTH);
@@ -430,8 +429,8 @@ END_TEST
 START_TEST(a_command_may_ask)
 {
 	struct scene scene;
-	begin(&scene,
-		&(struct asking){.shell = "echo PIN: >/dev/tty; read x </dev/tty; echo $x"});
+	begin(&scene, &(struct asking){
+			      .shell = "echo PIN: >/dev/tty; read x </dev/tty; echo $x"});
 	expect(&scene, "PIN:\r\n");
 	type(&scene, "1234\n");
 	const struct answer *answer = answer_of(&scene);
@@ -452,8 +451,9 @@ START_TEST(a_command_may_ask)
 	}
 	type(&scene, "\003");
 	answer = answer_of(&scene);
-	ck_assert_str_eq(answer->text, "command 'echo PIN: >/dev/tty; exec sleep 100' was "
-				       "ended by signal 2");
+	ck_assert_str_eq(answer->text,
+		"command 'echo PIN: >/dev/tty; exec sleep 100' was "
+		"ended by signal 2");
 	ck_assert_int_eq(answer->status, ENVOI_STATUS_TEMPORARY);
 	end_well(&scene);
 }
