@@ -4,8 +4,6 @@
  * was looked at can be changed by nobody but the user and root, so that it is
  * still the same when the file is opened.
  */
-/* For S_ISVTX. */
-#define _XOPEN_SOURCE 700
 #include "config/path.h"
 
 #include <errno.h>
@@ -22,6 +20,9 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+
+/* S_ISVTX, which strict POSIX 2008 has as an option only. */
+#define STICKY 01000
 
 #ifndef PATH_MAX
 #define PATH_MAX 4096
@@ -97,8 +98,8 @@ static int check_owner(const char *path, const char *at, const char *what,
 		(unsigned long)st->st_uid);
 }
 
-static int check_directory(const char *path, const char *at, const struct stat *st,
-	struct envoi_error *err)
+static int check_directory(
+	const char *path, const char *at, const struct stat *st, struct envoi_error *err)
 {
 	if (!S_ISDIR(st->st_mode)) {
 		return envoi_error_sys(
@@ -107,7 +108,7 @@ static int check_directory(const char *path, const char *at, const struct stat *
 	if (check_owner(path, at, "the directory ", st, err) != 0) {
 		return -1;
 	}
-	if ((st->st_mode & S_ISVTX) == 0 && others_may_write(st)) {
+	if ((st->st_mode & STICKY) == 0 && others_may_write(st)) {
 		(void)envoi_error_set(err, ENVOI_STATUS_CONFIG,
 			"%s: other users may write in the directory %s", path, at);
 		envoi_error_hint(err, "chmod go-w %s", at);
@@ -126,8 +127,7 @@ struct walk {
 
 static int too_long(const struct walk *walk, struct envoi_error *err)
 {
-	return envoi_error_sys(
-		err, ENVOI_STATUS_CONFIG, ENAMETOOLONG, "%s", walk->path);
+	return envoi_error_sys(err, ENVOI_STATUS_CONFIG, ENAMETOOLONG, "%s", walk->path);
 }
 
 /* walk->done is a link to be replaced by what it says. */
@@ -138,8 +138,7 @@ static int follow(struct walk *walk, const struct stat *st, struct envoi_error *
 		return -1;
 	}
 	if (++walk->links > ENVOI_LIMIT_LINKS) {
-		return envoi_error_sys(
-			err, ENVOI_STATUS_CONFIG, ELOOP, "%s", walk->path);
+		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, ELOOP, "%s", walk->path);
 	}
 	ssize_t n = readlink(walk->done, target, sizeof(target));
 	if (n < 0) {
@@ -225,8 +224,8 @@ static int check_file(const char *path, const struct stat *st, mode_t forbidden,
 	struct envoi_error *err)
 {
 	if (!S_ISREG(st->st_mode)) {
-		return envoi_error_set(err, ENVOI_STATUS_CONFIG,
-			"%s: is %s, not a file", path, kind_of(st->st_mode));
+		return envoi_error_set(err, ENVOI_STATUS_CONFIG, "%s: is %s, not a file",
+			path, kind_of(st->st_mode));
 	}
 	if (check_owner(path, path, "", st, err) != 0) {
 		return -1;
@@ -285,7 +284,8 @@ int envoi_path_open(const char *path, mode_t forbidden, struct envoi_error *err)
 		|| check_file(path, &st, forbidden, err) != 0) {
 		return -1;
 	}
-	int fd = open(walk.done, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	int fd = open(
+		walk.done, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
 		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, errno, "%s", path);
 	}
@@ -309,8 +309,8 @@ static ssize_t read_some(int fd, char *out, size_t n)
 	return got;
 }
 
-int envoi_path_read(int fd, const char *name, size_t max, struct envoi_secret *ret_content,
-	struct envoi_error *err)
+int envoi_path_read(int fd, const char *name, size_t max,
+	struct envoi_secret *ret_content, struct envoi_error *err)
 {
 	int result = -1;
 	/* One octet more than allowed tells that it is too long. */

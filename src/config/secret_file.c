@@ -30,8 +30,8 @@ int envoi_secret_from_file(
 		return -1;
 	}
 	int fd = envoi_path_open(expanded, S_IRWXG | S_IRWXO, err);
-	int result = fd >= 0 ? envoi_path_read(fd, expanded, ENVOI_LIMIT_SECRET + 2,
-				       ret_secret, err)
+	int result = fd >= 0 ? envoi_path_read(
+			     fd, expanded, ENVOI_LIMIT_SECRET + 2, ret_secret, err)
 			     : -1;
 	free(expanded);
 	return result;
@@ -56,13 +56,14 @@ int envoi_secret_from_credential(
 	if (folder == NULL || folder[0] != '/') {
 		(void)envoi_error_set(err, ENVOI_STATUS_CONFIG,
 			"credential '%s': CREDENTIALS_DIRECTORY is not set", name);
-		envoi_error_hint(err, "the systemd unit needs LoadCredential=%s:...", name);
+		envoi_error_hint(
+			err, "the systemd unit needs LoadCredential=%s:...", name);
 		return -1;
 	}
 	int n = snprintf(path, sizeof(path), "%s/%s", folder, name);
 	if (n < 0 || (size_t)n >= sizeof(path)) {
-		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, ENAMETOOLONG,
-			"credential '%s'", name);
+		return envoi_error_sys(
+			err, ENVOI_STATUS_CONFIG, ENAMETOOLONG, "credential '%s'", name);
 	}
 	if (stat(folder, &st) != 0) {
 		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, errno, "%s", folder);
@@ -86,10 +87,11 @@ static int await(int fd, int stop_fd, int64_t deadline, struct envoi_error *err)
 			return envoi_error_set(err, ENVOI_STATUS_AUTH,
 				"descriptor %d: no line came in time", fd);
 		}
-		int n = poll(fds, 2, left > 1000000000 ? 1000000 : (int)(left / 1000) + 1);
+		int n = poll(
+			fds, 2, left > 1000000000 ? 1000000 : (int)(left / 1000) + 1);
 		if (n > 0 && fds[1].revents != 0) {
-			return envoi_error_set(
-				err, ENVOI_STATUS_TEMPORARY, "descriptor %d: interrupted", fd);
+			return envoi_error_set(err, ENVOI_STATUS_TEMPORARY,
+				"descriptor %d: interrupted", fd);
 		}
 		if (n > 0 && (fds[0].revents & POLLNVAL) != 0) {
 			return envoi_error_sys(
@@ -125,8 +127,8 @@ static int read_line(int fd, int stop_fd, int64_t deadline, char *line, size_t *
 		}
 		if (n == LINE_MAX_OCTETS) {
 			return envoi_error_set(err, ENVOI_STATUS_CONFIG,
-				"descriptor %d: its first line is longer than %d octets", fd,
-				ENVOI_LIMIT_SECRET);
+				"descriptor %d: its first line is longer than %d octets",
+				fd, ENVOI_LIMIT_SECRET);
 		}
 	}
 }
@@ -137,7 +139,8 @@ int envoi_secret_from_fd(int fd, int time_limit_ms, int stop_fd,
 	int64_t limit = time_limit_ms > 0 ? time_limit_ms : TIME_LIMIT_MS;
 	size_t n = 0;
 	if (fd < 0) {
-		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, EBADF, "descriptor %d", fd);
+		return envoi_error_sys(
+			err, ENVOI_STATUS_CONFIG, EBADF, "descriptor %d", fd);
 	}
 	char *line = calloc(1, LINE_MAX_OCTETS);
 	if (line == NULL) {

@@ -79,8 +79,8 @@ static void skip_line(struct reader *reader)
 	const char *lf = reader->rest.len > 0
 				 ? memchr(reader->rest.data, '\n', reader->rest.len)
 				 : NULL;
-	skip(reader, lf != NULL ? (size_t)(lf - reader->rest.data) + 1
-				: reader->rest.len);
+	skip(reader,
+		lf != NULL ? (size_t)(lf - reader->rest.data) + 1 : reader->rest.len);
 }
 
 static int read_quoted(struct reader *reader, struct word *ret, struct envoi_error *err)
@@ -262,8 +262,7 @@ int envoi_netrc_find(const char *text, size_t n, const char *host, const char *u
 	while (password.text.len > 0) {
 		ret_password->data[length++] = next_octet(&password);
 	}
-	envoi_secret_wipe(
-		ret_password->data + length, ret_password->length - length);
+	envoi_secret_wipe(ret_password->data + length, ret_password->length - length);
 	ret_password->length = length;
 	*ret_line = password.line;
 	return 1;

@@ -209,8 +209,8 @@ static int converse(struct prompt *prompt, const struct envoi_secret_source *sou
 	case PROGRESS_END:
 		return envoi_error_set(err, ENVOI_STATUS_AUTH, "no password was typed");
 	case PROGRESS_ERROR:
-		return envoi_error_sys(err, ENVOI_STATUS_AUTH, errno,
-			"the terminal cannot be read");
+		return envoi_error_sys(
+			err, ENVOI_STATUS_AUTH, errno, "the terminal cannot be read");
 	default:
 		return envoi_error_set(
 			err, ENVOI_STATUS_TEMPORARY, "interrupted at the prompt");

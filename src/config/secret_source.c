@@ -69,9 +69,8 @@ const char *envoi_secret_source_describe(
 {
 	struct envoi_buffer text;
 	envoi_buffer_init(&text, 1 << 20);
-	const char *string = put_description(&text, source) == 0
-				     ? envoi_buffer_string(&text)
-				     : NULL;
+	const char *string =
+		put_description(&text, source) == 0 ? envoi_buffer_string(&text) : NULL;
 	(void)snprintf(out, size, "%s", string != NULL ? string : "?");
 	envoi_buffer_finish(&text);
 	return out;
@@ -116,8 +115,7 @@ static int check(const struct envoi_secret_source *source,
 	const char *name = source->is_token ? "token" : "password";
 	size_t n = secret->length;
 	if (n == 0) {
-		return envoi_error_set(
-			err, ENVOI_STATUS_CONFIG, "the %s is empty", name);
+		return envoi_error_set(err, ENVOI_STATUS_CONFIG, "the %s is empty", name);
 	}
 	if (n > ENVOI_LIMIT_SECRET) {
 		return envoi_error_set(err, ENVOI_STATUS_CONFIG,
@@ -129,8 +127,8 @@ static int check(const struct envoi_secret_source *source,
 	}
 	if (memchr(secret->data, '\n', n) != NULL
 		|| memchr(secret->data, '\r', n) != NULL) {
-		return envoi_error_set(err, ENVOI_STATUS_CONFIG,
-			"the %s has more than one line", name);
+		return envoi_error_set(
+			err, ENVOI_STATUS_CONFIG, "the %s has more than one line", name);
 	}
 	if (source->is_token && has_other_than_visible(secret)) {
 		return envoi_error_set(err, ENVOI_STATUS_CONFIG,
@@ -166,8 +164,8 @@ static int from_keyring(const struct envoi_secret_source *source,
 {
 	struct envoi_error trouble = ENVOI_ERROR_NONE;
 	if (!is_known(need->user) || !is_known(need->host)) {
-		(void)envoi_error_set(err, ENVOI_STATUS_AUTH,
-			"keyring: needs the name of the user");
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_AUTH, "keyring: needs the name of the user");
 		return 0;
 	}
 	const char *const argv[] = {"secret-tool", "lookup", "host", need->host,
@@ -187,8 +185,8 @@ static int from_keyring(const struct envoi_secret_source *source,
 		return 0;
 	}
 	if (trouble.sys == ENOENT) {
-		(void)envoi_error_set(err, ENVOI_STATUS_AUTH,
-			"keyring: secret-tool is not installed");
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_AUTH, "keyring: secret-tool is not installed");
 		return 0;
 	}
 	*err = trouble;
@@ -219,8 +217,8 @@ static int search(const struct envoi_secret_source *source,
 	}
 	if (found == 0) {
 		(void)envoi_error_set(err, ENVOI_STATUS_AUTH,
-			"no entry in ~/.netrc and /etc/netrc; %.160s; %.100s", keyring.text,
-			terminal.text);
+			"no entry in ~/.netrc and /etc/netrc; %.160s; %.100s",
+			keyring.text, terminal.text);
 	}
 	return found;
 }
@@ -259,8 +257,8 @@ static int have(const struct envoi_secret_source *source,
 				return found;
 			}
 		}
-		return envoi_error_set(err, ENVOI_STATUS_AUTH,
-			"no entry in ~/.netrc and /etc/netrc");
+		return envoi_error_set(
+			err, ENVOI_STATUS_AUTH, "no entry in ~/.netrc and /etc/netrc");
 	case ENVOI_SECRET_KEYRING:
 		return from_keyring(source, need, ret_secret, err);
 	case ENVOI_SECRET_PROMPT:

@@ -30,6 +30,7 @@ FLOORS = {
         {"error", "address", "message", "server", "session", "tls"},
         {"openssl"},
     ),
+    "config": ({"base", "message"}, {"error", "address", "message"}, set()),
     "submit": ({"base", "protocol", "message", "net"}, EVERY_PUBLIC - {"sink"}, set()),
     "sink": (
         {"base", "protocol", "message", "net"},
@@ -44,7 +45,7 @@ C_LIBRARY = set(
     " threads time uchar wchar wctype".split()
 )
 POSIX = set(
-    "arpa/inet dirent fcntl getopt grp net/if netdb netinet/in netinet/tcp poll pwd strings"
+    "arpa/inet dirent fcntl getopt grp net/if netdb netinet/in netinet/tcp poll pwd spawn strings"
     " sys/mman sys/resource sys/select sys/socket sys/stat sys/time sys/types sys/uio sys/un"
     " sys/wait syslog termios unistd".split()
 )

@@ -76,7 +76,8 @@ static const struct {
 	{"echo no key >&2; exit 3", ENVOI_STATUS_AUTH,
 		"command 'echo no key >&2; exit 3' failed with exit status 3: no key"},
 	{"printf 'a\\nb\\n\\n' >&2; exit 3", ENVOI_STATUS_AUTH,
-		"command 'printf 'a\\\\nb\\\\n\\\\n' >&2; exit 3' failed with exit status "
+		"command 'printf 'a\\\\nb\\\\n\\\\n' >&2; exit 3' failed with exit "
+		"status "
 		"3: a / b"},
 	{"printf '\\033[1m\\377\\r' >&2; false", ENVOI_STATUS_AUTH,
 		"command 'printf '\\\\033[1m\\\\377\\\\r' >&2; false' failed with exit "
@@ -86,7 +87,8 @@ static const struct {
 	{"kill -INT $$", ENVOI_STATUS_TEMPORARY,
 		"command 'kill -INT $$' was ended by signal 2"},
 	{"kill -STOP $$", ENVOI_STATUS_AUTH,
-		"command 'kill -STOP $$' was stopped: it may have asked on a terminal that "
+		"command 'kill -STOP $$' was stopped: it may have asked on a terminal "
+		"that "
 		"is not its own"},
 };
 
@@ -131,8 +133,8 @@ END_TEST
 START_TEST(output_has_a_limit)
 {
 	char shell[100];
-	(void)snprintf(shell, sizeof(shell), "head -c %d /dev/zero",
-		ENVOI_LIMIT_COMMAND_OUTPUT);
+	(void)snprintf(
+		shell, sizeof(shell), "head -c %d /dev/zero", ENVOI_LIMIT_COMMAND_OUTPUT);
 	ck_assert_int_eq(run(shell), 0);
 	ck_assert_uint_eq(output.length, ENVOI_LIMIT_COMMAND_OUTPUT);
 	(void)snprintf(shell, sizeof(shell), "head -c %d /dev/zero",
@@ -176,7 +178,8 @@ START_TEST(time_over_ends_the_whole_group)
 	char path[100], shell[400];
 	int fd = open_witness(path, sizeof(path));
 	(void)snprintf(shell, sizeof(shell),
-		"exec 9>%s; trap '' TERM; (trap '' TERM HUP; while :; do sleep 1; done) & "
+		"exec 9>%s; trap '' TERM; (trap '' TERM HUP; while :; do sleep 1; done) "
+		"& "
 		"(sleep 100) & echo begun >&2; while :; do sleep 1; done",
 		path);
 	int64_t began = envoi_clock_now();
@@ -228,7 +231,8 @@ START_TEST(it_sees_nothing_of_ours)
 	ck_assert_int_ge(fds[0], 3);
 	(void)snprintf(shell, sizeof(shell),
 		"for i in %d %d; do [ -e /dev/fd/$i ] && echo open $i; done; "
-		"read x && echo read; [ \"$(readlink /dev/fd/0)\" = /dev/null ] && echo null",
+		"read x && echo read; [ \"$(readlink /dev/fd/0)\" = /dev/null ] && echo "
+		"null",
 		fds[0], fds[1]);
 	ck_assert_int_eq(run(shell), 0);
 	ck_assert_str_eq(output.data, "null\n");
@@ -400,8 +404,8 @@ int main(void)
 	tcase_add_test(tests, signals_are_as_usual);
 	tcase_add_test(tests, a_caller_may_ignore_or_reap_children);
 	tcase_add_test(tests, a_caller_may_have_closed_everything);
-	tcase_add_loop_test(
-		tests, no_error_has_the_secret, 0, (int)(sizeof(leaks) / sizeof(leaks[0])));
+	tcase_add_loop_test(tests, no_error_has_the_secret, 0,
+		(int)(sizeof(leaks) / sizeof(leaks[0])));
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -38,7 +38,8 @@ static const struct {
 	{"machine mx.example.org port 25 login joe protocol smtp password p\n", "p", 1},
 	{"macdef init\n" JOE "m\n\n" JOE "x\n", "x", 4},
 	{"machine other\n\nmacdef foo\nxx\n\n" JOE "z\n", "z", 6},
-	{"machine mx.example.org login joe macdef x\nfoo\n\npassword after\n", "after", 4},
+	{"machine mx.example.org login joe macdef x\nfoo\n\npassword after\n", "after",
+		4},
 	{"machine mx.example.org login joe\npassword two\n", "two", 2},
 	{"machine mx.example.org login joe password\n xx\n", "xx", 2},
 	{"# c\n" JOE "x # c\n", "x", 2},
@@ -111,8 +112,8 @@ START_TEST(password_of_the_entry_that_fits)
 	struct envoi_secret secret = {0};
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	unsigned long line = 0;
-	int found = find(cases[_i].text, strlen(cases[_i].text), "joe", &secret, &line,
-		&err);
+	int found =
+		find(cases[_i].text, strlen(cases[_i].text), "joe", &secret, &line, &err);
 	ck_assert_int_eq(found, cases[_i].password != NULL);
 	if (found == 1) {
 		ck_assert_uint_eq(secret.length, strlen(cases[_i].password));
@@ -154,15 +155,15 @@ END_TEST
 
 START_TEST(without_user_every_login_fits)
 {
-	static const char text[] = "machine other login a password a\n"
-				   "machine mx.example.org login bob password b\n" JOE "j";
+	static const char text[] =
+		"machine other login a password a\n"
+		"machine mx.example.org login bob password b\n" JOE "j";
 	const char *const nobody[] = {NULL, ""};
 	struct envoi_secret secret = {0};
 	unsigned long line = 0;
 	for (size_t i = 0; i < 2; i++) {
-		ck_assert_int_eq(find(text, sizeof(text) - 1, nobody[i], &secret, &line,
-					 NULL),
-			1);
+		ck_assert_int_eq(
+			find(text, sizeof(text) - 1, nobody[i], &secret, &line, NULL), 1);
 		ck_assert_str_eq(secret.data, "b");
 		envoi_secret_finish(&secret);
 	}
@@ -185,7 +186,9 @@ END_TEST
 
 START_TEST(a_long_password_is_whole)
 {
-	enum { LENGTH = 5000 };
+	enum {
+		LENGTH = 5000
+	};
 	size_t head = strlen(JOE);
 	char *text = malloc(head + LENGTH);
 	struct envoi_secret secret = {0};

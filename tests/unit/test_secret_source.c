@@ -66,7 +66,8 @@ static int from_file(const char *name)
 
 static void expect_error(enum envoi_status status, const char *text)
 {
-	ck_assert_msg(strstr(err.text, text) != NULL, "'%s' is not in '%s'", text, err.text);
+	ck_assert_msg(
+		strstr(err.text, text) != NULL, "'%s' is not in '%s'", text, err.text);
 	ck_assert_int_eq(err.status, status);
 	ck_assert_ptr_null(secret.data);
 }
@@ -172,14 +173,16 @@ START_TEST(the_shell_has_its_first_line)
 	expect_error(ENVOI_STATUS_CONFIG, "config:7: the password is empty");
 	source.text = "echo sorry >&2; exit 2";
 	ck_assert_int_eq(obtain(&source), -1);
-	ck_assert_str_eq(err.text, "config:7: command 'echo sorry >&2; exit 2' failed with "
-				   "exit status 2: sorry");
+	ck_assert_str_eq(err.text,
+		"config:7: command 'echo sorry >&2; exit 2' failed with "
+		"exit status 2: sorry");
 	ck_assert_int_eq(err.status, ENVOI_STATUS_AUTH);
 	const char *const argv[] = {"printf", "abc\ndef\n", NULL};
 	source = (struct envoi_secret_source){
 		.kind = ENVOI_SECRET_COMMAND, .argv = argv, .origin = "config:8"};
 	ck_assert_int_eq(obtain(&source), -1);
-	expect_error(ENVOI_STATUS_CONFIG, "config:8: the password has more than one line");
+	expect_error(
+		ENVOI_STATUS_CONFIG, "config:8: the password has more than one line");
 }
 END_TEST
 
@@ -363,7 +366,8 @@ START_TEST(one_line_of_a_descriptor)
 	ck_assert_int_eq(from_fd(ends[0], 0), 0);
 	ck_assert_str_eq(secret.data, "abc");
 	ck_assert_int_eq(from_fd(ends[0], 0), -1);
-	expect_error(ENVOI_STATUS_CONFIG, "--password-fd: descriptor: the password is empty");
+	expect_error(
+		ENVOI_STATUS_CONFIG, "--password-fd: descriptor: the password is empty");
 	(void)close(ends[0]);
 	ck_assert_int_eq(from_fd(ends[0], 0), -1);
 	ck_assert_int_eq(err.sys, EBADF);
@@ -397,7 +401,8 @@ END_TEST
 
 static int from_credential(const char *name)
 {
-	struct envoi_secret_source source = {.kind = ENVOI_SECRET_CREDENTIAL, .text = name};
+	struct envoi_secret_source source = {
+		.kind = ENVOI_SECRET_CREDENTIAL, .text = name};
 	return obtain(&source);
 }
 
@@ -439,8 +444,9 @@ START_TEST(netrc_files)
 {
 	static const char joe[] = "machine mx.example.org login joe password abc\n";
 	ck_assert_int_eq(search(ENVOI_SECRET_NETRC), -1);
-	expect_error(ENVOI_STATUS_AUTH, "no password for joe at mx.example.org: no entry in "
-					"~/.netrc and /etc/netrc");
+	expect_error(ENVOI_STATUS_AUTH,
+		"no password for joe at mx.example.org: no entry in "
+		"~/.netrc and /etc/netrc");
 	put(".netrc", joe, 0600);
 	ck_assert_int_eq(search(ENVOI_SECRET_NETRC), 0);
 	ck_assert_str_eq(secret.data, "abc");
@@ -471,8 +477,8 @@ static void put_secret_tool(const char *script)
 	char search_path[300];
 	ck_assert_int_eq(mkdir(in_folder("bin"), 0755), 0);
 	put("bin/secret-tool", script, 0755);
-	(void)snprintf(search_path, sizeof(search_path), "%s:/usr/bin:/bin",
-		in_folder("bin"));
+	(void)snprintf(
+		search_path, sizeof(search_path), "%s:/usr/bin:/bin", in_folder("bin"));
 	ck_assert_int_eq(setenv("PATH", search_path, 1), 0);
 }
 
@@ -515,8 +521,8 @@ START_TEST(descriptions)
 		{.kind = ENVOI_SECRET_SEARCH},
 	};
 	static const char *const expected[] = {"none", "password", "password_file ~/x",
-		"descriptor 7", "passwordeval gpg -d x", "password_credential smtp", "netrc",
-		"keyring", "prompt", "netrc, keyring or prompt"};
+		"descriptor 7", "passwordeval gpg -d x", "password_credential smtp",
+		"netrc", "keyring", "prompt", "netrc, keyring or prompt"};
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		ck_assert_str_eq(
 			envoi_secret_source_describe(&sources[i], text, sizeof(text)),
