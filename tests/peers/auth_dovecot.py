@@ -4,7 +4,7 @@ goes on to an envoi sink."""
 from auth_cases import AuthTests, passwd_file
 from dovecot_root import DovecotRoot
 from sink_callers import Sink
-from support import PeerCase, answers, certificate, free_port, need_root, read_file, wait_for
+from support import PeerCase, certificate, free_port, need_root, read_file
 
 CONFIGURATION = """
 protocols = submission
@@ -57,7 +57,6 @@ class Submission(DovecotRoot):
     def __init__(self, root, cert, key, relay):
         self.cert, self.key, self.relay = cert, key, relay
         super().__init__(root)
-        wait_for("submissions port", lambda: answers(self.tls_port), alive=self.process)
 
     def prepare(self):
         self.write("etc/dovecot/users", passwd_file())

@@ -36,7 +36,10 @@ class DovecotRoot:
         self.write("etc/group", "root:x:0:\nmail:x:8:\ndovecot:x:997:\ndovenull:x:998:\n")
         self.copy_programs()
         self.prepare()
-        self.process, self.port = start_on_free_port(self.start)
+        self.process, self.port = self.run()
+
+    def run(self):
+        return start_on_free_port(self.start)
 
     def prepare(self):
         """Writes what the configuration names."""
