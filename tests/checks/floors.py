@@ -30,8 +30,12 @@ FLOORS = {
         {"error", "address", "message", "server", "session", "tls"},
         {"openssl"},
     ),
-    "config": ({"base", "message"}, {"error", "address", "message"}, set()),
-    "submit": ({"base", "protocol", "message", "net"}, EVERY_PUBLIC - {"sink"}, set()),
+    "config": ({"base", "message"}, {"error", "address", "message", "secret"}, set()),
+    "submit": (
+        {"base", "protocol", "message", "net", "config"},
+        EVERY_PUBLIC - {"sink"},
+        set(),
+    ),
     "sink": (
         {"base", "protocol", "message", "net"},
         EVERY_PUBLIC - {"submit", "report"},
