@@ -62,5 +62,7 @@
 #define ENVOI_LIMIT_NETRC (1u << 20)
 /* Symbolic links on the way to a file, as in Linux. */
 #define ENVOI_LIMIT_LINKS 40
+/* Lines of the log that wait for the end of their session. */
+#define ENVOI_LIMIT_LOG_HELD (1u << 20)
 
 #endif
