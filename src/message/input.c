@@ -88,8 +88,8 @@ int envoi_input_open(const char *path, bool mbox, struct envoi_input **ret_input
 	}
 	input->mbox = mbox;
 	input->line = 1;
-	int fd;
-	bool ours;
+	int fd = -1;
+	bool ours = false;
 	int result = envoi_source_new(path, &input->source, err);
 	if (result == 0 && (result = open_file(input->source, &ours, &fd, err)) == 0) {
 		result = take_file(input->source, mbox, fd, ours, err);

@@ -107,7 +107,7 @@ static int spool_file(struct envoi_source *source, int fd, char *block, size_t c
 
 int envoi_spool_read(struct envoi_source *source, int fd, struct envoi_error *err)
 {
-	size_t n;
+	size_t n = 0;
 	char *block = malloc(ENVOI_LIMIT_SPOOL_MEMORY);
 	if (block == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");

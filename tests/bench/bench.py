@@ -1,6 +1,7 @@
 """What the cases of the bench share: the fast sink, runs that are measured and
 checked, messages, and the table."""
 
+import base64
 import collections
 import os
 import random
@@ -12,6 +13,7 @@ BUILD = os.environ.get("ENVOI_BENCH_BUILD", "build-release")
 ENVOI = os.path.abspath(f"{BUILD}/envoi")
 TOOLS = os.path.abspath(f"{BUILD}/tests/bench")
 MASK = (1 << 64) - 1
+MEGABYTE = 1 << 20
 
 Run = collections.namedtuple("Run", "wall user system peak_kb")
 
@@ -128,15 +130,18 @@ class Bench:
             raise Refused(f"{os.path.basename(argv[0])} ended with status {status}")
         return Run(wall / 1e9, user / 1e9, system / 1e9, peak_kb)
 
-    def walls(self, rounds, variants):
-        """Medians of wall times in seconds, one for each (name, argv, stdin,
-        check); the runs are interleaved, so that all see the same machine."""
-        times = collections.defaultdict(list)
+    def medians(self, rounds, variants):
+        """Medians of wall time and of user and system time together, in seconds, one
+        pair for each (name, argv, stdin, check). The runs are interleaved, so that
+        all see the same machine."""
+        runs = collections.defaultdict(list)
         for _ in range(rounds):
             for name, argv, stdin, check in variants:
-                times[name].append(self.run(argv, stdin).wall)
+                runs[name].append(self.run(argv, stdin))
                 check()
-        return {name: statistics.median(all_of) for name, all_of in times.items()}
+        return {name: (statistics.median(run.wall for run in all_of),
+                       statistics.median(run.user + run.system for run in all_of))
+                for name, all_of in runs.items()}
 
     def watch(self, argv, pattern):
         """The number that valgrind's words hold for a command."""
@@ -161,29 +166,29 @@ class Bench:
 
     def message(self, name, octets=None, lines=None, end=b"\n", dots=True):
         """A file of about so many octets, or exactly so many lines; with dots, some
-        lines begin with one."""
-        words = b"lorem ipsum dolor sit amet consectetur adipiscing elit sed do".split()
-        dice = random.Random(name)
+        lines begin with one. Small ones are text, from a megabyte on base64."""
         path = self.path(name)
         if os.path.exists(path):
             return path
-        body = []
+        words = b"lorem ipsum dolor sit amet consectetur adipiscing elit sed do".split()
+        dice = random.Random(name)
+        block = []
+        size = min(octets or MEGABYTE, MEGABYTE)
         length = 0
-        while length < min(octets or 1 << 20, 1 << 20) and len(body) != lines:
-            line = b" ".join(dice.choices(words, k=dice.randint(0, 12)))
+        while len(block) != lines if lines else length < size:
+            if size < MEGABYTE or lines:
+                line = b" ".join(dice.choices(words, k=dice.randint(0, 12)))
+            else:
+                line = base64.b64encode(dice.randbytes(57))
             if dots and dice.random() < 0.02:
                 line = b"." + line
-            body.append(line + end)
+            block.append(line + end)
             length += len(line) + len(end)
-            if lines and length >= 1 << 20:
-                length = 0
-        block = b"".join(body)
+        block = b"".join(block)
         with open(path, "wb") as file:
-            file.write(b"Subject: " + name.encode() + end + end)
-            while True:
+            file.write(b"Subject: " + name.encode() + end + end + block)
+            while octets and file.tell() + len(block) <= octets:
                 file.write(block)
-                if lines or file.tell() + len(block) > octets:
-                    break
         return path
 
     # -- the table ----------------------------------------------------------

@@ -64,11 +64,11 @@ def writes(bench):
                 limit = turns + wanted.octets // block + 2 * (path == lines)
                 bench.row("writes", f"{what}, {size}: writes", len(sent),
                           f"at most {limit}", len(sent) <= limit)
-        walls = bench.walls(41, variants)
-    for what, wall in walls.items():
+        medians = bench.medians(41, variants)
+    for what, (wall, _) in medians.items():
         if not what.startswith("floor"):
             bench.row("writes", f"{what}, 2 kB: ms (the floor's)",
-                      f"{wall * 1e3:.1f} ({walls[f'floor {what}'] * 1e3:.1f})",
+                      f"{wall * 1e3:.1f} ({medians[f'floor {what}'][0] * 1e3:.1f})",
                       "at most 20 (no Nagle)", wall <= 0.020)
 
 
@@ -116,13 +116,15 @@ def big(bench):
                 add(f"{how} {verb} CRLF file", [*command, crlf], crlf)
                 add(f"{how} {verb} LF file", [*command, lf], lf)
                 add(f"{how} {verb} LF stdin", command, lf, lf)
-        walls = bench.walls(5, variants)
-    for name, wall in walls.items():
+        medians = bench.medians(3, variants)
+    for name, (wall, cpu) in medians.items():
         how, *words = name.split()
         beside = ""
         if words[0] != "floor":
-            beside = f"{walls[f'{how} floor {words[0]}'] / wall:.2f} of the floor"
-        bench.row("big", f"{name}: MB/s", f"{GIB / 1e6 / wall:.0f}", beside=beside)
+            floor_wall, floor_cpu = medians[f"{how} floor {words[0]}"]
+            beside = f"{floor_wall / wall:.2f} of the floor; CPU {cpu / floor_cpu:.1f} x"
+        bench.row("big", f"{name}: MB/s, CPU s", f"{GIB / 1e6 / wall:.0f}, {cpu:.2f}",
+                  beside=beside)
 
 
 def start(bench):
