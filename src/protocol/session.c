@@ -293,9 +293,8 @@ void envoi_session_receive(
 	while (rest.len > 0 && s->state != STATE_CLOSED) {
 		if (s->state == STATE_HANDSHAKE) {
 			/* RFC 3207 6: what came in clear must not count inside TLS. */
-			envoi_session_broken(s, now,
-				"%zu octets in clear behind the reply to STARTTLS",
-				rest.len);
+			envoi_session_broken(
+				s, now, "octets in clear behind the reply to STARTTLS");
 			return;
 		}
 		struct envoi_reply reply = {0};
