@@ -23,10 +23,24 @@ static bool is_fine(int code)
 	return code == 0 || code / 100 == 2;
 }
 
+static bool was_for_somebody(const struct mail *mail)
+{
+	for (size_t i = 0; i < mail->count; i++) {
+		if (mail->rcpts[i].code / 100 == 2) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void add(struct record *record, const struct wire *wire, const struct mail *mail,
 	const struct rcpt *rcpt)
 {
 	record->begun++;
+	if (!is_fine(mail->code) && mail->end / 100 == 2 && was_for_somebody(mail)) {
+		/* Taken although MAIL was refused: for whom, nobody knows. */
+		record->open++;
+	}
 	if (!is_fine(mail->code) || !is_fine(rcpt->code)) {
 		return;
 	}
