@@ -42,10 +42,16 @@ static int line_code(struct envoi_span line)
 	       + (line.data[2] - '0');
 }
 
+/* The first octet of an alert, and of a handshake. */
+static bool is_tls_record(char c)
+{
+	return c == 0x15 || c == 0x16;
+}
+
 /* What a stranger's first line tells about the service there. */
 static const char *guess_service(struct envoi_span line)
 {
-	if (line.len > 0 && (line.data[0] == 0x15 || line.data[0] == 0x16)) {
+	if (line.len > 0 && is_tls_record(line.data[0])) {
 		return "the server speaks TLS from the start here: use submissions:// or "
 		       "--tls implicit";
 	}
@@ -136,6 +142,10 @@ enum envoi_reply_progress envoi_reply_feed(struct envoi_reply_parser *parser,
 		const char *lf = memchr(from, '\n', bytes.len - *ret_used);
 		size_t n = lf != NULL ? (size_t)(lf - from) + 1 : bytes.len - *ret_used;
 		*ret_used += n;
+		if (parser->line.len == 0 && is_tls_record(*from)) {
+			/* It has no line end to wait for. */
+			return bad_line((struct envoi_span){from, 1}, err);
+		}
 		if (envoi_buffer_append(&parser->line, from, n) != 0) {
 			(void)envoi_error_set(err, ENVOI_STATUS_PROTOCOL,
 				"reply line of more than %d octets",
@@ -163,11 +173,6 @@ enum envoi_reply_progress envoi_reply_feed(struct envoi_reply_parser *parser,
 		if (progress != ENVOI_REPLY_MORE) {
 			return progress;
 		}
-	}
-	/* A TLS record has no line end to wait for. */
-	struct envoi_span line = envoi_buffer_span(&parser->line);
-	if (line.len > 0 && (line.data[0] == 0x15 || line.data[0] == 0x16)) {
-		return bad_line(line, err);
 	}
 	return ENVOI_REPLY_MORE;
 }

@@ -102,9 +102,27 @@ void envoi_session_enter(struct envoi_session *s, enum session_state state, int6
 	s->active = now;
 }
 
+/* One word that fits behind EHLO. */
+static bool is_name(const char *name)
+{
+	size_t n = strlen(name);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)name[i];
+		if (c <= 0x20 || c == 0x7f) {
+			return false;
+		}
+	}
+	return n > 0 && n <= ENVOI_LIMIT_COMMAND - strlen("EHLO \r\n");
+}
+
 struct envoi_session *envoi_session_new(
 	const struct envoi_session_options *options, int64_t now, struct envoi_error *err)
 {
+	if (!is_name(options->helo)) {
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "the name for EHLO is none");
+		return NULL;
+	}
 	struct envoi_session *s = calloc(1, sizeof(*s));
 	if (s == NULL
 		|| (s->helo = envoi_span_dup(envoi_span_of(options->helo))) == NULL) {
@@ -126,7 +144,11 @@ struct envoi_session *envoi_session_new(
 	envoi_reply_parser_init(&s->parser);
 	envoi_buffer_init(&s->control, 2 * ENVOI_LIMIT_CONTROL);
 	s->phase_start = s->active = now;
-	envoi_session_hello_begin(s, now);
+	if (!envoi_session_hello_begin(s, now)) {
+		*err = s->facts.error;
+		envoi_session_free(s);
+		return NULL;
+	}
 	return s;
 }
 
@@ -301,9 +323,8 @@ void envoi_session_receive(
 	while (rest.len > 0 && s->state != STATE_CLOSED) {
 		if (s->state == STATE_HANDSHAKE) {
 			/* RFC 3207 6: what came in clear must not count inside TLS. */
-			envoi_session_broken(s, now,
-				"%zu octets in clear behind the reply to STARTTLS",
-				rest.len);
+			envoi_session_broken(
+				s, now, "octets in clear behind the reply to STARTTLS");
 			return;
 		}
 		struct envoi_reply reply = {0};

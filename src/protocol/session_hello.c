@@ -9,13 +9,16 @@
 #include "base/limits.h"
 #include "protocol/capabilities.h"
 
-void envoi_session_hello_begin(struct envoi_session *s, int64_t now)
+bool envoi_session_hello_begin(struct envoi_session *s, int64_t now)
 {
-	(void)envoi_session_out_command(s, now, VERB_GREETING, NULL, 0, "%s", "");
+	if (!envoi_session_out_command(s, now, VERB_GREETING, NULL, 0, "%s", "")) {
+		return false;
+	}
 	if (s->options.tls == ENVOI_TLS_IMPLICIT) {
 		s->state = STATE_HANDSHAKE;
 		s->event_tls = true;
 	}
+	return true;
 }
 
 /* RFC 5321 3.1, 4.1.1.10: whatever went wrong, QUIT is said. */

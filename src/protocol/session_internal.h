@@ -232,7 +232,8 @@ bool envoi_session_expected_is_sent(
 void envoi_session_out_finish(struct envoi_session *s);
 
 /* session_hello.c */
-void envoi_session_hello_begin(struct envoi_session *s, int64_t now);
+/** Expects the greeting. False: no memory. */
+bool envoi_session_hello_begin(struct envoi_session *s, int64_t now);
 void envoi_session_hello_reply(
 	struct envoi_session *s, enum verb verb, struct envoi_reply *reply, int64_t now);
 

@@ -442,7 +442,9 @@ bool envoi_session_out_drop(struct envoi_session *s, bool finish_chunk)
 		const struct segment *gone =
 			&s->segments[(s->segment_head + i) % s->segment_capacity];
 		if (gone->body) {
+			/* It is not written after all. */
 			gone->work->body = false;
+			gone->work->step = STEP_DATA;
 		}
 	}
 	s->segment_count = keep;

@@ -83,7 +83,10 @@ static bool write_data(struct envoi_session *s, struct work *work, int64_t now)
 	if (!known && must_know) {
 		return false;
 	}
-	if (known && (work->accepted == 0 || (t->all_or_nothing && work->refused > 0))) {
+	/* Behind a refused MAIL recipients are those of an older transaction. */
+	bool for_nobody = work->accepted == 0 || work->mail != MAIL_ACCEPTED
+			  || (t->all_or_nothing && work->refused > 0);
+	if (known && for_nobody) {
 		s->dirty = work->mail == MAIL_ACCEPTED;
 		written(s, work);
 		return true;

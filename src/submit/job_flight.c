@@ -96,12 +96,25 @@ static void choose(struct envoi_job *job, struct item *item, struct flight *flig
 			domains++;
 			last = address;
 		}
-		envoi_result_finish(&item->recipients[r].result);
+		if (flight->before != NULL) {
+			flight->before[t->count] = item->recipients[r].result;
+			item->recipients[r].result = (struct envoi_result){0};
+		}
 		item->places[r] = PLACE_FLYING;
 		item->waiting--;
 		t->recipients[t->count++] = &item->recipients[r];
 	}
 	item->cursor = i;
+}
+
+static void flight_free(struct flight *flight)
+{
+	for (size_t i = 0; flight->before != NULL && i < flight->transaction.count; i++) {
+		envoi_result_finish(&flight->before[i]);
+	}
+	envoi_transaction_finish(&flight->transaction);
+	free(flight->before);
+	free(flight);
 }
 
 /* A transaction for the item; NULL: no memory. */
@@ -111,7 +124,11 @@ static struct flight *launch(
 	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
 	struct flight *flight = calloc(
 		1, sizeof(*flight) + item->waiting * sizeof(flight->recipients[0]));
-	if (flight == NULL) {
+	if (flight != NULL && item->returned) {
+		flight->before = calloc(item->waiting, sizeof(*flight->before));
+	}
+	if (flight == NULL || (item->returned && flight->before == NULL)) {
+		free(flight);
 		return NULL;
 	}
 	flight->item = item;
@@ -194,6 +211,30 @@ static bool fits_server(struct envoi_job *job, struct item *item,
 	return true;
 }
 
+static void wait_again(struct envoi_job *job, struct item *item, size_t r)
+{
+	item->places[r] = PLACE_WAITING;
+	item->waiting++;
+	item->cursor = 0;
+	item->returned = true;
+	envoi_job_link_waiting(job, item);
+}
+
+/* A flight that never left: its recipients wait as they did before. */
+static void cancel(struct envoi_job *job, struct flight *flight)
+{
+	struct item *item = flight->item;
+	for (size_t i = 0; i < flight->transaction.count; i++) {
+		size_t r = (size_t)(flight->transaction.recipients[i] - item->recipients);
+		if (flight->before != NULL) {
+			item->recipients[r].result = flight->before[i];
+			flight->before[i] = (struct envoi_result){0};
+		}
+		wait_again(job, item, r);
+	}
+	flight_free(flight);
+}
+
 bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 	size_t session_index, size_t *mails)
 {
@@ -218,17 +259,18 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 		}
 		struct flight *flight = launch(job, item, &limits);
 		struct envoi_error err;
-		if (flight == NULL
-			|| envoi_session_submit(session, &flight->transaction, &err)
-				   != 0) {
-			/* What flew and did not leave is settled by the end. */
-			job->status =
-				envoi_status_worse(ENVOI_STATUS_SYSTEM, job->status);
-			free(flight);
-			return false;
+		if (flight == NULL) {
+			(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
+		} else if (envoi_session_submit(session, &flight->transaction, &err)
+			   == 0) {
+			item->session = (long)session_index;
+			(*mails)++;
+			continue;
+		} else {
+			cancel(job, flight);
 		}
-		item->session = (long)session_index;
-		(*mails)++;
+		envoi_job_settle_waiting(
+			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err, NULL);
 	}
 	return true;
 }
@@ -244,15 +286,27 @@ static bool land(struct envoi_job *job, struct item *item, size_t r,
 			/* A trouble of another message is none of this one. */
 			result->status = ENVOI_STATUS_TEMPORARY;
 		}
-		item->places[r] = PLACE_WAITING;
-		item->waiting++;
-		item->cursor = 0;
-		envoi_job_link_waiting(job, item);
+		wait_again(job, item, r);
 		return false;
 	}
 	item->places[r] = PLACE_SETTLED;
 	item->open--;
 	return true;
+}
+
+/* One that was tried does not become untried because another connection ended
+ * too early; what may be done next is what that one left. */
+static void keep_earlier(struct envoi_result *result, struct envoi_result *before)
+{
+	if (result->outcome != ENVOI_OUTCOME_UNTRIED || !result->again
+		|| before->outcome == ENVOI_OUTCOME_PENDING) {
+		return;
+	}
+	before->again = result->again;
+	before->full = result->full;
+	envoi_result_finish(result);
+	*result = *before;
+	*before = (struct envoi_result){0};
 }
 
 size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bool again)
@@ -281,14 +335,16 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 	for (size_t i = 0; i < t->count; i++) {
 		size_t r = (size_t)(t->recipients[i] - item->recipients);
 		bool doubt = t->recipients[i]->result.outcome == ENVOI_OUTCOME_UNKNOWN;
+		if (flight->before != NULL) {
+			keep_earlier(&t->recipients[i]->result, &flight->before[i]);
+		}
 		if (land(job, item, r, t, again) && !(doubt && job->doubted)) {
 			settled++;
 		}
 		in_doubt = in_doubt || doubt;
 	}
 	job->doubted = job->doubted || in_doubt;
-	envoi_transaction_finish(t);
-	free(flight);
+	flight_free(flight);
 	envoi_job_report_settled(job);
 	return settled;
 }

@@ -33,6 +33,8 @@ struct item {
 	unsigned char *places;
 	/** Not settled; waiting; all before this one do not wait. */
 	size_t open, waiting, cursor;
+	/** Some recipient waits again. */
+	bool returned;
 	/** Times a lost connection interrupted it. */
 	unsigned losses;
 	long session;
@@ -44,6 +46,8 @@ struct item {
 struct flight {
 	struct envoi_transaction transaction;
 	struct item *item;
+	/** How the recipients stood before, NULL: none was tried yet. */
+	struct envoi_result *before;
 	struct envoi_recipient *recipients[];
 };
 
