@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "options.h"
 
@@ -159,6 +160,9 @@ int login_complete(
 	if (!secret) {
 		login->source.kind = ENVOI_SECRET_SEARCH;
 	}
+	/* A core file would hold the secret. */
+	const struct rlimit none = {0, 0};
+	(void)setrlimit(RLIMIT_CORE, &none);
 	login->source.is_token = login->token;
 	auth->wanted = true;
 	auth->mechanisms = login->mechanisms;
