@@ -28,6 +28,7 @@ void connection_finish(struct connection *c)
 	}
 	free(c->servers);
 	free(c->pins);
+	login_finish(&c->login);
 	ui_finish(&c->ui);
 }
 
@@ -226,6 +227,25 @@ static int set_family(struct connection *c, int family, struct envoi_error *err)
 	return 0;
 }
 
+static int login_option(
+	struct login *login, int id, const char *value, struct envoi_error *err)
+{
+	switch (id) {
+	case OPT_AUTH:
+		return login_set_auth(login, value, err);
+	case OPT_USER:
+		return login_set_user(login, value, err);
+	case OPT_PASSWORD_FD:
+		return login_set_fd(login, value, err);
+	case OPT_PASSWORD_FILE:
+		return login_set_file(login, value, err);
+	case OPT_PASSWORD_COMMAND:
+		return login_set_command(login, value, err);
+	default:
+		return 1;
+	}
+}
+
 int connection_option(
 	struct connection *c, int id, const char *value, struct envoi_error *err)
 {
@@ -277,7 +297,7 @@ int connection_option(
 		c->ui.report = false;
 		return 0;
 	default:
-		return 1;
+		return login_option(&c->login, id, value, err);
 	}
 }
 
@@ -292,6 +312,9 @@ int connection_complete(struct connection *c, struct envoi_error *err)
 	if (c->request.tls.key != NULL && c->request.tls.certificate == NULL) {
 		return envoi_error_set(
 			err, ENVOI_STATUS_USAGE, "--tls-key without --tls-cert");
+	}
+	if (login_complete(&c->login, &c->request, err) != 0) {
+		return -1;
 	}
 	/* Last: what was there is not lost to a mistake in another option. */
 	if (c->transcript != NULL && open_transcript(c, c->transcript, err) != 0) {

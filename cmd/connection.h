@@ -7,6 +7,7 @@
 
 #include <envoi/submit.h>
 
+#include "login.h"
 #include "options.h"
 #include "ui.h"
 
@@ -19,6 +20,11 @@ enum {
 	OPT_TLS_KEY,
 	OPT_TLS_MIN,
 	OPT_TLS_INSECURE,
+	OPT_AUTH,
+	OPT_USER,
+	OPT_PASSWORD_FD,
+	OPT_PASSWORD_FILE,
+	OPT_PASSWORD_COMMAND,
 	OPT_HELO,
 	OPT_SOURCE,
 	OPT_WITHOUT,
@@ -41,6 +47,13 @@ enum {
 		{OPT_TLS_MIN, "tls-min", "VERSION", "1.2 (default) or 1.3"},             \
 		{OPT_TLS_INSECURE, "tls-insecure", NULL,                                 \
 			"do not check the certificate"},                                 \
+		{OPT_AUTH, "auth", "MECH[,MECH]",                                        \
+			"mechanisms to log in with, in order; off"},                     \
+		{OPT_USER, "user", "USER", "log in as"},                                 \
+		{OPT_PASSWORD_FD, "password-fd", "N", "secret from a descriptor"},       \
+		{OPT_PASSWORD_FILE, "password-file", "FILE", "secret from a file"},      \
+		{OPT_PASSWORD_COMMAND, "password-command", "CMD",                        \
+			"secret from a command, run without a shell"},                   \
 		{OPT_HELO, "helo", "NAME", "name for EHLO, HELO, LHLO"},                 \
 		{'4', "ipv4", NULL, "IPv4 only"}, {'6', "ipv6", NULL, "IPv6 only"},      \
 		{OPT_SOURCE, "source", "ADDR", "local address"},                         \
@@ -60,6 +73,7 @@ enum {
 struct connection {
 	struct envoi_request request;
 	struct cmd_ui ui;
+	struct login login;
 	/** --transcript, not opened before all options are read. */
 	const char *transcript;
 	struct envoi_server *servers;

@@ -65,6 +65,13 @@ _envoi_value()
 	send:--without | probe:--without)
 		_envoi_list "PIPELINING CHUNKING SIZE 8BITMIME STARTTLS LIMITS"
 		;;
+	send:--auth | probe:--auth)
+		_envoi_list "off SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1
+			PLAIN LOGIN CRAM-MD5 EXTERNAL OAUTHBEARER XOAUTH2"
+		;;
+	send:--password-file | probe:--password-file) _envoi_files -f ;;
+	send:--user | send:--password-fd | send:--password-command) ;;
+	probe:--user | probe:--password-fd | probe:--password-command) ;;
 	send:--helo | send:--source | send:--tls-name) ;;
 	probe:--helo | probe:--source | probe:--tls-name) ;;
 	send:--tls-ca | send:--tls-cert | send:--tls-key | send:--transcript) _envoi_files -f ;;
@@ -87,7 +94,8 @@ _envoi_value()
 _envoi_options()
 {
 	local connection="--tls --tls-ca --tls-name --tls-pin --tls-cert --tls-key --tls-min
-		--tls-insecure --helo -4 --ipv4 -6 --ipv6 --source --without --timeout
+		--tls-insecure --auth --user --password-fd --password-file --password-command
+		--helo -4 --ipv4 -6 --ipv6 --source --without --timeout
 		-v --verbose --transcript --report -q --quiet --help"
 	case $1 in
 	send)

@@ -12,6 +12,8 @@ end
 
 set -l schemes 'smtp:// submission:// submissions:// smtps:// lmtp:// lmtp+unix:/'
 set -l phases 'connect= greeting= ehlo= tls= auth= mail= rcpt= data= block= dot= quit= total='
+set -l scram SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1
+set -l mechanisms "off $scram PLAIN LOGIN CRAM-MD5 EXTERNAL OAUTHBEARER XOAUTH2"
 set -l extensions 'PIPELINING CHUNKING SIZE 8BITMIME STARTTLS LIMITS'
 set -l offered 'PIPELINING CHUNKING SIZE 8BITMIME ENHANCEDSTATUSCODES STARTTLS'
 
@@ -45,6 +47,11 @@ complete -c envoi -n '__envoi_command send probe' -l tls-cert -r -F -d 'client c
 complete -c envoi -n '__envoi_command send probe' -l tls-key -r -F -d 'its key'
 complete -c envoi -n '__envoi_command send probe' -l tls-min -x -a '1.2 1.3' -d 'lowest version'
 complete -c envoi -n '__envoi_command send probe' -l tls-insecure -d 'do not check the certificate'
+complete -c envoi -n '__envoi_command send probe' -l auth -x -a "$mechanisms" -d 'mechanisms to log in with'
+complete -c envoi -n '__envoi_command send probe' -l user -x -d 'log in as'
+complete -c envoi -n '__envoi_command send probe' -l password-fd -x -d 'secret from a descriptor'
+complete -c envoi -n '__envoi_command send probe' -l password-file -r -F -d 'secret from a file'
+complete -c envoi -n '__envoi_command send probe' -l password-command -x -d 'secret from a command'
 complete -c envoi -n '__envoi_command send probe' -l helo -x -d 'name for EHLO, HELO, LHLO'
 complete -c envoi -n '__envoi_command send probe' -s 4 -l ipv4 -d 'IPv4 only'
 complete -c envoi -n '__envoi_command send probe' -s 6 -l ipv6 -d 'IPv6 only'

@@ -188,9 +188,36 @@ enum envoi_tls_policy {
 	ENVOI_TLS_IMPLICIT,
 };
 
+/** Who to be. Strings are borrowed for the life of the session. */
+struct envoi_auth_options {
+	/** Authenticate, or send no mail. */
+	bool wanted;
+	/** Names of mechanisms in the order to try them, blanks between; NULL:
+	 * the best that is offered. */
+	const char *mechanisms;
+	/** NULL: none is needed (EXTERNAL, OAUTHBEARER). */
+	const char *user;
+	/** Whom to act as, NULL: the user. */
+	const char *authzid;
+	/** What envoi_session_give_secret() would give. */
+	bool has_password;
+	bool has_token;
+	/** The secret may be shown without TLS: the link does not leave this
+	 * machine, or the user said so. */
+	bool clear_ok;
+	/** As the user named the server; for OAUTHBEARER. */
+	const char *host;
+	unsigned port;
+};
+
+/** Is this the name of a mechanism we have? *ret_token: it takes a token, not
+ * a password. */
+bool envoi_auth_find(const char *name, size_t n, bool *ret_token);
+
 struct envoi_session_options {
 	bool lmtp;
 	enum envoi_tls_policy tls;
+	struct envoi_auth_options auth;
 	/** Name for EHLO, HELO, LHLO: a domain or an address literal. Copied. */
 	const char *helo;
 	/** Extension bits never to be used. */
@@ -237,6 +264,8 @@ struct envoi_session_facts {
 	struct envoi_reply hello_reply;
 	struct envoi_capabilities capabilities;
 	bool tls;
+	/** The mechanism that let us in; NULL: none. */
+	const char *auth;
 	/** Transactions the server accepted. */
 	size_t accepted;
 	/** Recipients whose outcome came from a reply or is unknown: progress. */
@@ -282,6 +311,22 @@ void envoi_session_tick(struct envoi_session *session, int64_t now);
 /** The handshake asked for by ENVOI_EVENT_START_TLS is done. */
 void envoi_session_tls_established(struct envoi_session *session, int64_t now);
 
+/** After the handshake, before envoi_session_tls_established(): what SCRAM may
+ * bind to (RFC 5056): "tls-exporter" or "tls-server-end-point". Copied. */
+void envoi_session_set_binding(
+	struct envoi_session *session, const char *type, const void *data, size_t n);
+
+/**
+ * Answers ENVOI_EVENT_NEED_SECRET: n octets, copied and wiped when the session
+ * is over; data NULL: it could not be had, for the reason why.
+ */
+void envoi_session_give_secret(struct envoi_session *session, const char *data, size_t n,
+	const struct envoi_error *why, int64_t now);
+
+/** This line of the server, not fed yet, is not for a transcript, but for its
+ * code: a challenge of AUTH, or one that repeats the secret. */
+bool envoi_session_hides(const struct envoi_session *session, const char *line, size_t n);
+
 /**
  * Ends the session at once without QUIT for a reason of our own (handshake
  * failed, input unreadable, total deadline). Everything is settled, CLOSED
@@ -315,8 +360,10 @@ struct envoi_segment {
 	/** CONTROL: whole command lines; valid until the next call. */
 	const char *data;
 	size_t length;
-	/** CONTROL: not to be shown in a transcript. */
+	/** CONTROL: from octet shown on it is not for a transcript, and to be
+	 * wiped where it was copied to. */
 	bool secret;
+	size_t shown;
 	/** BODY: of this transaction, with dots stuffed (DATA; without the
 	 * final dot, but with a CRLF at its end) or as it is (BDAT). */
 	struct envoi_transaction *transaction;
@@ -342,6 +389,9 @@ enum envoi_event {
 	/** Shake hands, then envoi_session_tls_established() or _abort(). No
 	 * plaintext may be read after this. */
 	ENVOI_EVENT_START_TLS,
+	/** The password or token is needed: envoi_session_give_secret(). May
+	 * come a second time, when a token was refused: then a fresh one. */
+	ENVOI_EVENT_NEED_SECRET,
 	/** Transactions may be submitted. */
 	ENVOI_EVENT_READY,
 	/** *ret_transaction is finished: the caller's again. */

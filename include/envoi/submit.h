@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <envoi/error.h>
+#include <envoi/secret.h>
 #include <envoi/server.h>
 #include <envoi/session.h>
 #include <envoi/tls.h>
@@ -98,6 +99,10 @@ struct envoi_request {
 	 * if it has a dot, else the address literal of the socket. A tls policy
 	 * other than the server's: see tls_forced. */
 	struct envoi_session_options session;
+	/** With session.auth.wanted: where the password or token comes from.
+	 * session.auth: host, port, clear_ok of a link that does not leave the
+	 * machine, has_password, has_token are filled in here. */
+	const struct envoi_secret_source *secret;
 	/** session.tls counts instead of what the servers' URLs say. */
 	bool tls_forced;
 	struct envoi_tls_options tls;

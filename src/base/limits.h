@@ -40,11 +40,29 @@
 #define ENVOI_LIMIT_ATTEMPTS 2
 /* TLS sessions kept for resumption: tickets are up to some kB each. */
 #define ENVOI_LIMIT_TLS_SESSIONS 32
+/* A line of an AUTH exchange with CRLF, either way (RFC 4954 4). */
+#define ENVOI_LIMIT_AUTH_LINE 12288
+/* SCRAM iterations, at least: RFC 7677 4; fewer make guessing cheap. */
+#define ENVOI_LIMIT_SCRAM_LEAST 4096
+/* And at most: about a second of work, asked for by a stranger. */
+#define ENVOI_LIMIT_SCRAM_MOST 1000000
 /* Receiver: input not looked at yet; a multiple of a TLS record. */
 #define ENVOI_LIMIT_RECEIVED 65536
 /* Receiver: text of one reply line (RFC 5321 4.5.3.1.5: 512 with the rest). */
 #define ENVOI_LIMIT_REPLY_TEXT_SENT 480
 /* Receiver: commands that make no sense before it gives up. */
 #define ENVOI_LIMIT_BAD_COMMANDS 20
+/* A password or token: tokens of some kB are real. */
+#define ENVOI_LIMIT_SECRET 65535
+/* What a command of the configuration may print. */
+#define ENVOI_LIMIT_COMMAND_OUTPUT 65536
+/* What is kept of the stderr of such a command: its end. */
+#define ENVOI_LIMIT_COMMAND_STDERR 4096
+/* A .netrc: a line or two for each of some thousand hosts. */
+#define ENVOI_LIMIT_NETRC (1u << 20)
+/* Symbolic links on the way to a file, as in Linux. */
+#define ENVOI_LIMIT_LINKS 40
+/* Lines of the log that wait for the end of their session. */
+#define ENVOI_LIMIT_LOG_HELD (1u << 20)
 
 #endif

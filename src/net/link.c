@@ -15,14 +15,16 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "net/stream.h"
+#include "protocol/sasl.h"
 
 /* Blocks written and read before others, and signals, get their turn: a server
  * as fast as we are would never make us wait. */
 #define TURNS 16
 
 /* A control line must fit whole behind what is already gathered. */
-#define ROOM_FOR_CONTROL ENVOI_LIMIT_COMMAND
+#define ROOM_FOR_CONTROL ENVOI_LIMIT_AUTH_LINE
 
 struct envoi_link {
 	struct envoi_link_options options;
@@ -31,6 +33,8 @@ struct envoi_link {
 	/** Gathered and not yet written: out[out_start..out_end). */
 	char *out;
 	size_t out_start, out_end;
+	/** A secret is among it: wiped once it is written. */
+	bool out_secret;
 	/** The body being sent, and its transaction. */
 	struct envoi_body *body;
 	const struct envoi_transaction *unreadable;
@@ -59,6 +63,14 @@ static void trace(const struct envoi_link *link, char mark, const char *text, si
 static void trace_text(const struct envoi_link *link, char mark, const char *text)
 {
 	trace(link, mark, text, strlen(text));
+}
+
+static void wipe_out(struct envoi_link *link)
+{
+	if (link->out_secret) {
+		envoi_secret_wipe(link->out, link->out_end);
+		link->out_secret = false;
+	}
 }
 
 struct envoi_link *envoi_link_new(int fd, const struct envoi_link_options *options,
@@ -107,6 +119,9 @@ void envoi_link_free(struct envoi_link *link)
 	}
 	envoi_stream_free(link->stream);
 	envoi_buffer_finish(&link->line);
+	if (link->out != NULL) {
+		wipe_out(link);
+	}
 	free(link->out);
 	free(link);
 }
@@ -194,6 +209,18 @@ static void trace_tls(const struct envoi_link *link)
 	}
 }
 
+/* What SCRAM may bind to, as long as the session wants to authenticate. */
+static void give_binding(struct envoi_link *link)
+{
+	struct envoi_sasl_binding binding;
+	if (link->options.session.auth.wanted
+		&& envoi_stream_channel_binding(link->stream, NULL, &binding) == 0) {
+		envoi_session_set_binding(
+			link->session, binding.type, binding.data, binding.length);
+		envoi_secret_wipe(&binding, sizeof(binding));
+	}
+}
+
 /* True when it went on; false when it has to wait. */
 static bool shake_hands(struct envoi_link *link, int64_t now)
 {
@@ -205,6 +232,7 @@ static bool shake_hands(struct envoi_link *link, int64_t now)
 		link->handshaking = false;
 		link->readable = true;
 		trace_tls(link);
+		give_binding(link);
 		envoi_session_tls_established(link->session, now);
 		return true;
 	default:
@@ -225,7 +253,10 @@ static void trace_control(
 	const struct envoi_link *link, const struct envoi_segment *segment)
 {
 	if (segment->secret) {
-		trace_text(link, '>', "[hidden]");
+		char shown[80];
+		(void)snprintf(shown, sizeof(shown), "%.*s[hidden]", (int)segment->shown,
+			segment->data);
+		trace_text(link, '>', shown);
 		return;
 	}
 	trace(link, '>', segment->data, segment->length - 2);
@@ -308,6 +339,7 @@ unreadable:
 static void gather(struct envoi_link *link, int64_t now)
 {
 	if (link->out_start == link->out_end) {
+		wipe_out(link);
 		link->out_start = link->out_end = 0;
 	}
 	struct envoi_segment segment;
@@ -321,6 +353,7 @@ static void gather(struct envoi_link *link, int64_t now)
 		}
 		memcpy(link->out + link->out_end, segment.data, segment.length);
 		link->out_end += segment.length;
+		link->out_secret = link->out_secret || segment.secret;
 		trace_control(link, &segment);
 		envoi_session_take(link->session, segment.length, true);
 	}
@@ -360,6 +393,18 @@ static bool write_some(struct envoi_link *link, int64_t now)
 
 /* -- reading ------------------------------------------------------------- */
 
+/* Of what is part of the secret's exchange the code is enough. */
+static void trace_line(const struct envoi_link *link, struct envoi_span line)
+{
+	char hidden[] = "??? [hidden]";
+	if (envoi_session_hides(link->session, line.data, line.len)) {
+		memcpy(hidden, line.data, line.len < 4 ? line.len : 4);
+		trace_text(link, '<', hidden);
+		return;
+	}
+	trace(link, '<', line.data, line.len);
+}
+
 static void trace_received(struct envoi_link *link, const char *data, size_t n)
 {
 	while (n > 0) {
@@ -375,7 +420,7 @@ static void trace_received(struct envoi_link *link, const char *data, size_t n)
 					|| line.data[line.len - 1] == '\r')) {
 				line.len--;
 			}
-			trace(link, '<', line.data, line.len);
+			trace_line(link, line);
 			envoi_buffer_clear(&link->line);
 		}
 		data += part;
@@ -387,8 +432,7 @@ static void trace_received(struct envoi_link *link, const char *data, size_t n)
 static void end_of_input(struct envoi_link *link, bool reset, int64_t now)
 {
 	if (link->line.len > 0 && link->options.trace.line != NULL) {
-		struct envoi_span line = envoi_buffer_span(&link->line);
-		trace(link, '<', line.data, line.len);
+		trace_line(link, envoi_buffer_span(&link->line));
 		envoi_buffer_clear(&link->line);
 	}
 	trace_text(link, '!',

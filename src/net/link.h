@@ -61,7 +61,7 @@ void envoi_link_ready(struct envoi_link *link, short revents);
 
 /**
  * Reads and writes until it would have to wait (NONE), or there is an event
- * for the caller: READY, FINISHED, CLOSED. Call again after acting on it.
+ * for the caller: NEED_SECRET, READY, FINISHED, CLOSED. Call again after acting on it.
  */
 enum envoi_event envoi_link_step(
 	struct envoi_link *link, struct envoi_transaction **ret_transaction);

@@ -14,6 +14,7 @@
 
 #include "base/socket.h"
 #include "net/tls_internal.h"
+#include "protocol/sasl.h"
 
 struct envoi_stream {
 	int fd_in;
@@ -196,6 +197,16 @@ const struct envoi_tls_facts *envoi_stream_tls(const struct envoi_stream *stream
 {
 	return stream->link != NULL && stream->link->established ? &stream->link->facts
 								 : NULL;
+}
+
+int envoi_stream_channel_binding(
+	struct envoi_stream *stream, const char *type, struct envoi_sasl_binding *ret)
+{
+	if (stream->link == NULL) {
+		*ret = (struct envoi_sasl_binding){0};
+		return -1;
+	}
+	return envoi_tls_link_binding(stream->link, type, ret);
 }
 
 bool envoi_stream_is_alerted(const struct envoi_stream *stream)

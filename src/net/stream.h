@@ -15,6 +15,7 @@
 #include <envoi/error.h>
 #include <envoi/tls.h>
 
+struct envoi_sasl_binding;
 struct envoi_stream;
 struct envoi_tls;
 
@@ -87,6 +88,16 @@ bool envoi_stream_is_alerted(const struct envoi_stream *stream);
 
 /** NULL when plain. */
 const struct envoi_tls_facts *envoi_stream_tls(const struct envoi_stream *stream);
+
+/**
+ * What SCRAM-...-PLUS binds to, the same at both ends: type is "tls-exporter"
+ * (RFC 9266; TLS 1.3 only), "tls-server-end-point" (RFC 5929; needs a
+ * certificate with a digest in its signature), or NULL for the first of the
+ * two that there is. 0, or -1 where there is none: *ret is all zero then.
+ * Of an established connection only. See protocol/sasl.h.
+ */
+int envoi_stream_channel_binding(
+	struct envoi_stream *stream, const char *type, struct envoi_sasl_binding *ret);
 
 /** EOF came without TLS close_notify. */
 bool envoi_stream_is_truncated(const struct envoi_stream *stream);

@@ -19,6 +19,8 @@
 #include "net/stream.h"
 #include "net/tls.h"
 
+struct envoi_sasl_binding;
+
 /** Whom a session may be resumed with: the name checked and the peer. */
 struct envoi_tls_peer {
 	char name[ENVOI_LIMIT_HOST + 1];
@@ -161,6 +163,11 @@ void envoi_tls_cache_install(struct envoi_tls *tls);
 void envoi_tls_cache_offer(struct envoi_tls_link *link);
 
 void envoi_tls_cache_finish(struct envoi_tls *tls);
+
+/* tls_binding.c: the call of stream.h for a stream under TLS. */
+
+int envoi_tls_link_binding(
+	struct envoi_tls_link *link, const char *type, struct envoi_sasl_binding *ret);
 
 /* tls_link.c: the calls of stream.h for a stream under TLS. */
 

@@ -41,6 +41,8 @@ enum envoi_phase envoi_session_verb_phase(enum verb verb)
 		return ENVOI_PHASE_EHLO;
 	case VERB_STARTTLS:
 		return ENVOI_PHASE_TLS;
+	case VERB_AUTH:
+		return ENVOI_PHASE_AUTH;
 	case VERB_RSET:
 	case VERB_MAIL:
 		return ENVOI_PHASE_MAIL;
@@ -82,6 +84,9 @@ void envoi_session_enter(struct envoi_session *s, enum session_state state, int6
 		break;
 	case STATE_HANDSHAKE:
 		note_time(s, ENVOI_PHASE_TLS, now);
+		break;
+	case STATE_AUTH:
+		note_time(s, ENVOI_PHASE_AUTH, now);
 		break;
 	case STATE_QUIT:
 		note_time(s, ENVOI_PHASE_QUIT, now);
@@ -167,6 +172,7 @@ void envoi_session_free(struct envoi_session *s)
 	envoi_reply_finish(&s->facts.greeting);
 	envoi_reply_finish(&s->facts.hello_reply);
 	envoi_reply_finish(&s->facts.error_reply);
+	envoi_session_auth_finish(s);
 	envoi_session_out_finish(s);
 	free(s->helo);
 	free(s);
@@ -301,7 +307,9 @@ static void handle_reply(struct envoi_session *s, struct envoi_reply *reply, int
 		return;
 	}
 	struct expected e = envoi_session_expected_pop(s);
-	if (e.verb >= VERB_RSET) {
+	if (e.verb == VERB_AUTH) {
+		envoi_session_auth_reply(s, reply, now);
+	} else if (e.verb >= VERB_RSET) {
 		envoi_session_transaction_reply(s, &e, reply, now);
 	} else {
 		envoi_session_hello_reply(s, e.verb, reply, now);
@@ -456,6 +464,10 @@ enum envoi_event envoi_session_next_event(
 	if (s->event_tls) {
 		s->event_tls = false;
 		return ENVOI_EVENT_START_TLS;
+	}
+	if (s->event_secret) {
+		s->event_secret = false;
+		return ENVOI_EVENT_NEED_SECRET;
 	}
 	if (s->event_ready) {
 		s->event_ready = false;

@@ -21,7 +21,14 @@ bool envoi_session_hello_begin(struct envoi_session *s, int64_t now)
 	return true;
 }
 
-/* The session cannot begin: keeps why, says QUIT (RFC 5321 3.1, 4.1.1.10). */
+/* RFC 5321 3.1, 4.1.1.10: whatever went wrong, QUIT is said. */
+void envoi_session_give_up(struct envoi_session *s, const struct envoi_error *err,
+	enum envoi_phase phase, const struct envoi_reply *reply, int64_t now)
+{
+	envoi_session_fault(s, err, phase, reply);
+	envoi_session_quit(s, now);
+}
+
 static void give_up(struct envoi_session *s, enum envoi_status status,
 	enum envoi_phase phase, const struct envoi_reply *reply, const char *words,
 	const char *hint, int64_t now)
@@ -31,8 +38,7 @@ static void give_up(struct envoi_session *s, enum envoi_status status,
 	if (hint != NULL) {
 		envoi_error_hint(&err, "%s", hint);
 	}
-	envoi_session_fault(s, &err, phase, reply);
-	envoi_session_quit(s, now);
+	envoi_session_give_up(s, &err, phase, reply, now);
 }
 
 static enum envoi_status refusal_status(const struct envoi_reply *reply)
@@ -72,8 +78,7 @@ static void greeting_reply(
 	}
 }
 
-/* Established: says which extensions will be used. */
-static void ready(struct envoi_session *s, int64_t now)
+void envoi_session_ready(struct envoi_session *s, int64_t now)
 {
 	uint32_t offered = s->facts.capabilities.extensions & ~s->options.without;
 	s->pipelining = (offered & ENVOI_EXT_PIPELINING) != 0;
@@ -89,7 +94,7 @@ static void start_or_skip_tls(struct envoi_session *s, int64_t now)
 		      || s->options.tls == ENVOI_TLS_STARTTLS;
 	uint32_t offered = s->facts.capabilities.extensions & ~s->options.without;
 	if (!wanted || s->facts.tls) {
-		ready(s, now);
+		envoi_session_auth_begin(s, now);
 	} else if ((offered & ENVOI_EXT_STARTTLS) != 0) {
 		envoi_session_enter(s, STATE_STARTTLS, now);
 		(void)envoi_session_out_command(
@@ -101,7 +106,7 @@ static void start_or_skip_tls(struct envoi_session *s, int64_t now)
 			"--tls implicit",
 			now);
 	} else {
-		ready(s, now);
+		envoi_session_auth_begin(s, now);
 	}
 }
 
@@ -170,7 +175,7 @@ static void starttls_reply(
 		give_up(s, refusal_status(reply), ENVOI_PHASE_TLS, reply,
 			"the server refused STARTTLS", NULL, now);
 	} else {
-		ready(s, now);
+		envoi_session_auth_begin(s, now);
 	}
 }
 

@@ -4,6 +4,7 @@
  * session.c        what the caller calls: bytes, time and events
  * session_out.c    segments and what became of them: the output
  * session_hello.c  greeting, EHLO, HELO, STARTTLS
+ * session_auth.c   AUTH
  * session_send.c   writes the commands of transactions
  * session_reply.c  reads the replies to them
  * session_settle.c gives every recipient its outcome
@@ -19,6 +20,7 @@
 
 #include "base/buffer.h"
 #include "protocol/reply.h"
+#include "protocol/sasl.h"
 
 enum session_state {
 	/** Established, step by step. */
@@ -26,6 +28,7 @@ enum session_state {
 	STATE_HELLO,
 	STATE_STARTTLS,
 	STATE_HANDSHAKE,
+	STATE_AUTH,
 	/** Transactions run. */
 	STATE_READY,
 	/** QUIT was said, or is about to be. */
@@ -39,6 +42,8 @@ enum verb {
 	VERB_EHLO,
 	VERB_HELO,
 	VERB_STARTTLS,
+	/** AUTH, and each line of its exchange. */
+	VERB_AUTH,
 	VERB_RSET,
 	VERB_MAIL,
 	VERB_RCPT,
@@ -67,8 +72,10 @@ struct segment {
 	bool stuff;
 	bool started;
 	struct work *work;
-	/** Control: octets left of it. */
+	/** Control: octets left of it; from octet shown on they are secret. */
 	size_t length;
+	bool secret;
+	size_t shown;
 	/** The expected reply (by number) whose begin, end it carries; several
 	 * in LMTP. first > last: none. */
 	uint64_t first_expected;
@@ -163,7 +170,21 @@ struct envoi_session {
 	/** LMTP, lone dot: one reply too many may come before QUIT's. */
 	bool stray;
 
-	bool event_tls, event_ready, event_closed;
+	/* AUTH. */
+	struct envoi_secret secret;
+	/** The last line of the exchange that was ours. */
+	struct envoi_secret said;
+	struct envoi_sasl_binding binding;
+	struct envoi_sasl *sasl;
+	unsigned mechanism;
+	/** Mechanisms the server refused. */
+	unsigned refused;
+	/** The exchange was cancelled for this. */
+	struct envoi_error cancelled;
+	/** A second token was asked for. */
+	bool asked_twice;
+
+	bool event_tls, event_secret, event_ready, event_closed;
 	/** Last reply or progress in sending; start of the current phase. */
 	int64_t active, phase_start;
 };
@@ -191,6 +212,10 @@ enum envoi_phase envoi_session_verb_phase(enum verb verb);
 bool envoi_session_out_command(struct envoi_session *s, int64_t now, enum verb verb,
 	struct work *work, size_t recipient, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
+/** Queues head and a secret line behind it ("AUTH PLAIN " and a response; ""
+ * and a response); only head is for transcripts. */
+bool envoi_session_out_secret(struct envoi_session *s, int64_t now, const char *head,
+	const struct envoi_secret *line);
 /** Queues the body (DATA: with its dot) and what is expected behind it. */
 bool envoi_session_out_data_body(struct envoi_session *s, struct work *work, int64_t now);
 bool envoi_session_out_bdat(struct envoi_session *s, struct work *work, int64_t now);
@@ -211,6 +236,19 @@ void envoi_session_out_finish(struct envoi_session *s);
 bool envoi_session_hello_begin(struct envoi_session *s, int64_t now);
 void envoi_session_hello_reply(
 	struct envoi_session *s, enum verb verb, struct envoi_reply *reply, int64_t now);
+
+/** Keeps why the session cannot begin, and says QUIT. */
+void envoi_session_give_up(struct envoi_session *s, const struct envoi_error *err,
+	enum envoi_phase phase, const struct envoi_reply *reply, int64_t now);
+/** Established: transactions may come. */
+void envoi_session_ready(struct envoi_session *s, int64_t now);
+
+/* session_auth.c */
+/** Authenticates, if that is wanted; then envoi_session_ready(). */
+void envoi_session_auth_begin(struct envoi_session *s, int64_t now);
+void envoi_session_auth_reply(
+	struct envoi_session *s, struct envoi_reply *reply, int64_t now);
+void envoi_session_auth_finish(struct envoi_session *s);
 
 /* session_send.c */
 /** Writes commands as far as window and replies allow. */

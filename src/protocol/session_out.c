@@ -16,6 +16,9 @@
 
 void envoi_session_out_finish(struct envoi_session *s)
 {
+	if (s->control.data != NULL) {
+		envoi_secret_wipe(s->control.data, s->control.capacity);
+	}
 	envoi_buffer_finish(&s->control);
 	free(s->segments);
 	free(s->expected);
@@ -173,6 +176,31 @@ bool envoi_session_out_command(struct envoi_session *s, int64_t now, enum verb v
 	return false;
 }
 
+bool envoi_session_out_secret(struct envoi_session *s, int64_t now, const char *head,
+	const struct envoi_secret *line)
+{
+	size_t before = s->control.len;
+	int64_t number = push_expected(s, VERB_AUTH, NULL, 0);
+	/* Room for all of it at once: a buffer that grows leaves a copy behind. */
+	if (number < 0
+		|| envoi_buffer_reserve(&s->control, strlen(head) + line->length + 2)
+			   == NULL
+		|| envoi_buffer_puts(&s->control, head) != 0
+		|| envoi_buffer_append(&s->control, line->data, line->length) != 0
+		|| envoi_buffer_puts(&s->control, "\r\n") != 0) {
+		return no_memory(s, now);
+	}
+	struct segment *segment = push_control(s, NULL, before);
+	if (segment == NULL) {
+		return no_memory(s, now);
+	}
+	segment->first_expected = segment->last_expected = (uint64_t)number;
+	segment->ends = true;
+	segment->secret = line->length > 0;
+	segment->shown = strlen(head);
+	return true;
+}
+
 /* One expected END, or in LMTP one for each accepted recipient. */
 static bool expect_end(struct envoi_session *s, struct work *work, uint64_t *ret_first,
 	uint64_t *ret_last)
@@ -308,6 +336,8 @@ bool envoi_session_next_segment(
 	} else {
 		ret_segment->data = envoi_buffer_span(&s->control).data;
 		ret_segment->length = segment->length;
+		ret_segment->secret = segment->secret;
+		ret_segment->shown = segment->shown;
 	}
 	return true;
 }
@@ -342,6 +372,9 @@ void envoi_session_take(struct envoi_session *s, size_t n, bool last)
 	s->taken += n;
 	if (!segment->body) {
 		segment->length -= n;
+		if (segment->secret) {
+			envoi_secret_wipe(s->control.data + s->control.start, n);
+		}
 		envoi_buffer_consume(&s->control, n);
 		last = segment->length == 0;
 	}

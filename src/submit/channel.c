@@ -11,6 +11,9 @@
 
 #include <envoi/address.h>
 
+#include "base/clock.h"
+#include "config/secret_source.h"
+
 void envoi_channel_reset(struct channel *channel)
 {
 	envoi_connector_free(channel->connector);
@@ -131,6 +134,35 @@ static void choose_helo(struct channel *channel, int fd)
 	envoi_resolve_local_literal(fd, channel->helo, sizeof(channel->helo));
 }
 
+/* A secret makes TLS a must, unless the user said otherwise. */
+static void choose_tls(
+	const struct channel *channel, struct envoi_session_options *options)
+{
+	if (channel->run->request->tls_forced) {
+		return;
+	}
+	options->tls = channel->server->tls;
+	if (options->auth.wanted && options->tls == ENVOI_TLS_OPPORTUNISTIC
+		&& channel->server->path == NULL) {
+		options->tls = ENVOI_TLS_STARTTLS;
+	}
+}
+
+static void fill_auth(const struct channel *channel, struct envoi_auth_options *auth)
+{
+	const struct envoi_secret_source *secret = channel->run->request->secret;
+	bool local = channel->server->path != NULL
+		     || strncmp(channel->address, "127.", 4) == 0
+		     || strcmp(channel->address, "::1") == 0;
+	auth->host = channel->server->host;
+	auth->port = channel->server->port;
+	auth->clear_ok = auth->clear_ok || local;
+	if (secret != NULL && secret->kind != ENVOI_SECRET_NONE) {
+		auth->has_token = secret->is_token;
+		auth->has_password = !secret->is_token;
+	}
+}
+
 static void connected(struct channel *channel, int fd, size_t index, int64_t now)
 {
 	struct run *run = channel->run;
@@ -166,9 +198,8 @@ static void connected(struct channel *channel, int fd, size_t index, int64_t now
 	};
 	options.session.helo = channel->helo;
 	options.session.lmtp = channel->server->lmtp;
-	if (!run->request->tls_forced) {
-		options.session.tls = channel->server->tls;
-	}
+	choose_tls(channel, &options.session);
+	fill_auth(channel, &options.session.auth);
 	channel->link = envoi_link_new(fd, &options, now, &err);
 	if (channel->link == NULL) {
 		connect_failed(channel, &err);
@@ -191,6 +222,11 @@ static void channel_end(struct channel *channel, int64_t now)
 		envoi_route_fault(
 			&run->route, &fault, facts->error_phase, &facts->error_reply);
 		envoi_route_fail(&run->route, channel->server, channel->endpoint);
+		if (facts->error.status == ENVOI_STATUS_AUTH) {
+			/* The same name and secret at its other addresses: a way
+			 * to be locked out. */
+			envoi_route_fail_server(&run->route, channel->server);
+		}
 	}
 	run->probed = run->probed || facts->established;
 	if (facts->error.status != ENVOI_STATUS_OK && !run->stopped) {
@@ -220,6 +256,32 @@ static void channel_finished(
 	envoi_visit_finished(&channel->visit, channel->run->job, transaction, again);
 }
 
+/* Has the secret, anew when the session asks a second time. */
+static void give_secret(struct channel *channel, int64_t now)
+{
+	struct run *run = channel->run;
+	struct envoi_session *session = envoi_link_session(channel->link);
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	const struct envoi_secret_need need = {
+		.user = run->request->session.auth.user,
+		.host = channel->server->host != NULL ? channel->server->host
+						      : "localhost",
+		.stop_fd = run->request->stop_fd,
+	};
+	if (channel->asked_secret) {
+		envoi_secret_finish(&run->secret);
+	}
+	channel->asked_secret = true;
+	if (run->secret.data == NULL
+		&& envoi_secret_obtain(run->request->secret, &need, &run->secret, &err)
+			   != 0) {
+		envoi_session_give_secret(session, NULL, 0, &err, now);
+		return;
+	}
+	envoi_session_give_secret(
+		session, run->secret.data, run->secret.length, NULL, now);
+}
+
 static void channel_run(struct channel *channel, int64_t now)
 {
 	struct envoi_transaction *transaction = NULL;
@@ -227,6 +289,9 @@ static void channel_run(struct channel *channel, int64_t now)
 		switch (envoi_link_step(channel->link, &transaction)) {
 		case ENVOI_EVENT_NONE:
 			return;
+		case ENVOI_EVENT_NEED_SECRET:
+			give_secret(channel, envoi_clock_now());
+			break;
 		case ENVOI_EVENT_READY:
 			channel->run->proven = true;
 			channel_feed(channel, now);

@@ -15,6 +15,9 @@
 const char *envoi_report_close_name(
 	const struct envoi_session_facts *facts, char number[8]);
 
+/** "250 2.0.0 Ok", lines of the reply joined by " / ". */
+int envoi_report_put_reply(struct envoi_buffer *out, const struct envoi_reply *reply);
+
 int envoi_report_message_text(
 	struct envoi_buffer *out, const struct envoi_message_report *report);
 int envoi_report_message_json(

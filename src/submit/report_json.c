@@ -144,7 +144,7 @@ static void put_session(struct envoi_json *json,
 	}
 	put_tls(json, report->tls, certificate);
 	envoi_json_text(json, "hello", facts->hello);
-	envoi_json_null(json, "auth");
+	envoi_json_text(json, "auth", facts->auth);
 	envoi_json_number(json, "messages", facts->accepted);
 	envoi_json_text(json, "close", envoi_report_close_name(facts, number));
 	put_reply(json, "reply", NULL, &facts->close_reply);

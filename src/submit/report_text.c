@@ -9,8 +9,7 @@
 /* Recipients shown with their replies in one line. */
 #define RECIPIENTS_SHOWN 10
 
-/* "250 2.0.0 Ok", lines of the reply joined by " / ". */
-static int put_reply(struct envoi_buffer *out, const struct envoi_reply *reply)
+int envoi_report_put_reply(struct envoi_buffer *out, const struct envoi_reply *reply)
 {
 	int failed = envoi_buffer_printf(out, "%d", reply->code);
 	if (reply->enhanced[0] != 0) {
@@ -35,7 +34,7 @@ static int put_reply(struct envoi_buffer *out, const struct envoi_reply *reply)
 static int put_result(struct envoi_buffer *out, const struct envoi_result *result)
 {
 	if (result->reply.code != 0) {
-		return put_reply(out, &result->reply);
+		return envoi_report_put_reply(out, &result->reply);
 	}
 	return envoi_buffer_puts(out, result->error != NULL ? result->error : "");
 }
@@ -134,7 +133,7 @@ int envoi_report_message_text(
 	const struct envoi_result *first = &report->recipients[0].result;
 	if (first->outcome == ENVOI_OUTCOME_DELIVERED && report->reply.code != 0) {
 		failed |= envoi_buffer_puts(out, "  ");
-		return failed | put_reply(out, &report->reply);
+		return failed | envoi_report_put_reply(out, &report->reply);
 	}
 	if (all_same(report)) {
 		failed |= envoi_buffer_puts(out, "  ");
@@ -149,7 +148,7 @@ static int put_close(struct envoi_buffer *out, const struct envoi_session_facts 
 	int failed;
 	if (facts->close == ENVOI_CLOSE_REPLY) {
 		failed = envoi_buffer_puts(out, "closed by ");
-		failed |= put_reply(out, &facts->close_reply);
+		failed |= envoi_report_put_reply(out, &facts->close_reply);
 	} else {
 		failed = envoi_buffer_printf(
 			out, "close %s", envoi_report_close_name(facts, number));
@@ -163,7 +162,7 @@ static int put_close(struct envoi_buffer *out, const struct envoi_session_facts 
 		out, "  %s: %s", envoi_phase_name(facts->error_phase), facts->error.text);
 	if (facts->error_reply.code != 0) {
 		failed |= envoi_buffer_puts(out, ": ");
-		failed |= put_reply(out, &facts->error_reply);
+		failed |= envoi_report_put_reply(out, &facts->error_reply);
 	}
 	return failed;
 }
@@ -233,7 +232,7 @@ int envoi_report_probe_text(
 	failed |= envoi_buffer_puts(out, "\n");
 	if (facts->greeting.code != 0) {
 		failed |= envoi_buffer_puts(out, "greeting   ");
-		failed |= put_reply(out, &facts->greeting);
+		failed |= envoi_report_put_reply(out, &facts->greeting);
 		failed |= envoi_buffer_puts(out, "\n");
 	}
 	if (report->address[0] != '\0') {

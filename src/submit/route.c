@@ -88,6 +88,13 @@ void envoi_route_fail(
 	}
 }
 
+void envoi_route_fail_server(struct envoi_route *route, const struct envoi_server *server)
+{
+	for (size_t i = 0; i < route->count; i++) {
+		envoi_route_fail(route, server, i);
+	}
+}
+
 void envoi_route_fault(struct envoi_route *route, const struct envoi_error *err,
 	enum envoi_phase phase, const struct envoi_reply *reply)
 {

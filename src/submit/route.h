@@ -43,6 +43,10 @@ const struct envoi_server *envoi_route_next(struct envoi_route *route,
 void envoi_route_fail(
 	struct envoi_route *route, const struct envoi_server *server, size_t endpoint);
 
+/** None of its addresses is worth trying. */
+void envoi_route_fail_server(
+	struct envoi_route *route, const struct envoi_server *server);
+
 /** Keeps a fault if it is worse than the one kept. reply may be NULL. */
 void envoi_route_fault(struct envoi_route *route, const struct envoi_error *err,
 	enum envoi_phase phase, const struct envoi_reply *reply);

@@ -11,6 +11,7 @@
 #include <envoi/submit.h>
 
 #include "base/limits.h"
+#include "base/secret.h"
 #include "net/connect.h"
 #include "net/link.h"
 #include "submit/job.h"
@@ -40,6 +41,8 @@ struct channel {
 	char address[128];
 	char helo[ENVOI_LIMIT_HOST + 1];
 	struct envoi_visit visit;
+	/** The session asked for the secret. */
+	bool asked_secret;
 	int64_t began, connected;
 	size_t poll_first, poll_count;
 };
@@ -49,6 +52,8 @@ struct run {
 	struct envoi_job *job;
 	struct envoi_route route;
 	struct envoi_tls *tls;
+	/** Had once for the run, at the first server that wants it. */
+	struct envoi_secret secret;
 	struct channel *channels;
 	size_t channel_count;
 	struct pollfd *fds;

@@ -225,6 +225,7 @@ static void run_finish(struct run *run)
 	free(run->fds);
 	envoi_route_finish(&run->route);
 	envoi_tls_free(run->tls);
+	envoi_secret_finish(&run->secret);
 	envoi_job_free(run->job);
 }
 

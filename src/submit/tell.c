@@ -129,6 +129,8 @@ void envoi_run_explain_refusal(struct channel *channel, const struct envoi_trans
 		t->reply.text != NULL ? t->reply.text : "");
 	if (tls) {
 		envoi_error_hint(&err, "the server offers STARTTLS: --tls starttls");
+	} else if (!run->request->session.auth.wanted) {
+		envoi_error_hint(&err, "--user NAME says who you are");
 	}
 	envoi_run_warn(run, &err);
 }

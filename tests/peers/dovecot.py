@@ -1,23 +1,15 @@
 """Dovecot's LMTP server, over TCP and over its unix socket.
 
-Dovecot has the paths of its programs compiled in, so it runs in a small root of its own:
-the unpacked packages and the libraries that they need, copied into the test's folder.
 Every recipient at example.org has a Maildir, save those named nobody*.
 """
 
 import os
-import re
-import shutil
-import subprocess
 
 import corpus
-from support import (
-    LONG, PACKAGES, PeerCase, Process, need_root, package_file, read_file, start_on_free_port,
-    strip_trace, wait_for, answers,
-)
+from dovecot_root import USER, DovecotRoot
+from support import LONG, PeerCase, answers, need_root, read_file, strip_trace, wait_for
 
 ADDED = ("Return-Path", "Delivered-To", "Received")
-USER = 8  # mail, as everywhere in Debian; inside the root it owns the mailboxes
 
 CONFIGURATION = """
 protocols = lmtp
@@ -49,55 +41,21 @@ service lmtp {{
 BOXES = ["one", "two", "tcp", "unix", "data", "slow", "mbox", "big", "stdin"]
 
 
-class Dovecot:
+class Dovecot(DovecotRoot):
     """One running Dovecot: port, and the path of its socket."""
 
+    PROGRAMS = ["lmtp"]
+
     def __init__(self, root):
-        self.root = root
-        package_file("usr/sbin/dovecot")
-        for folder in ("etc/dovecot", "dev", "run", "tmp", "mail", "usr/sbin", "usr/bin"):
-            os.makedirs(f"{root}/{folder}")
-        os.chown(f"{root}/mail", USER, USER)
-        os.chmod(f"{root}/tmp", 0o1777)
-        # A plain file will do: it is read as empty, and what is written to it is small.
-        self.write("dev/null", "")
-        os.chmod(f"{root}/dev/null", 0o666)
-        self.write("etc/passwd", "root:x:0:0::/:\nmail:x:8:8::/:\ndovecot:x:997:997::/:\ndovenull:x:998:998::/:\n")
-        self.write("etc/group", "root:x:0:\nmail:x:8:\ndovecot:x:997:\ndovenull:x:998:\n")
-        self.write("etc/dovecot/users", "".join(f"{box}::{USER}:{USER}::/mail/{box}\n" for box in BOXES))
-        self.copy_programs()
-        self.process, self.port = start_on_free_port(self.start)
+        super().__init__(root)
         self.socket = f"{root}/run/dovecot/lmtp"
         wait_for("LMTP socket", lambda: answers(self.socket), alive=self.process)
 
-    def write(self, name, text):
-        with open(f"{self.root}/{name}", "w") as f:
-            f.write(text)
+    def prepare(self):
+        self.write("etc/dovecot/users", "".join(f"{box}::{USER}:{USER}::/mail/{box}\n" for box in BOXES))
 
-    def copy_programs(self):
-        for name in ("usr/sbin/dovecot", "usr/bin/doveconf"):
-            shutil.copy2(f"{PACKAGES}/{name}", f"{self.root}/{name}")
-        shutil.copytree(f"{PACKAGES}/usr/lib/dovecot", f"{self.root}/usr/lib/dovecot", symlinks=True)
-        libraries = f"{PACKAGES}/usr/lib/dovecot:{PACKAGES}/usr/lib/x86_64-linux-gnu:{PACKAGES}/lib/x86_64-linux-gnu"
-        programs = [f"{PACKAGES}/usr/sbin/dovecot", f"{PACKAGES}/usr/bin/doveconf"]
-        programs += [f"{PACKAGES}/usr/lib/dovecot/{name}" for name in (
-            "anvil", "auth", "config", "dict", "lmtp", "log", "stats", "modules/libssl_iostream_openssl.so")]
-        found = subprocess.run(
-            ["ldd", *programs], env={"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": libraries},
-            stdout=subprocess.PIPE, check=True, text=True,
-        ).stdout
-        for path in set(re.findall(r"(/\S+) \(0x", found)):
-            inside = path.removeprefix(PACKAGES)
-            if not inside.startswith("/usr/lib/dovecot/"):
-                os.makedirs(os.path.dirname(self.root + inside), exist_ok=True)
-                shutil.copy2(path, self.root + inside)
-
-    def start(self, port):
-        self.write("etc/dovecot/dovecot.conf", CONFIGURATION.format(port=port))
-        return Process(["chroot", self.root, "/usr/sbin/dovecot", "-F"], self.root + "/out")
-
-    def stop(self):
-        self.process.stop()
+    def configuration(self, port):
+        return CONFIGURATION.format(port=port)
 
     def arrived(self, box):
         """The messages of a mailbox, less what Dovecot put on top. LMTP has no queue: what

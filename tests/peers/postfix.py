@@ -90,9 +90,9 @@ postlog unix-dgram n - n - 1 postlogd
 
 class Postfix:
     """One running Postfix: port, tls_port (TLS from the start), bare_port (no extensions) and
-    strict_port (421 after a few errors)."""
+    strict_port (421 after a few errors). more: further lines of main.cf."""
 
-    def __init__(self, folder, cert, key, sink_port):
+    def __init__(self, folder, cert, key, sink_port, more=""):
         self.folder, self.boxes, self.read = folder, {}, set()
         self.master = package_file("usr/lib/postfix/sbin/master")
         owner, group = pwd.getpwnam(OWNER), pwd.getpwnam(GROUP)
@@ -109,7 +109,7 @@ class Postfix:
         self.write("boxes", "/^box[0-9a-z-]*@example\\.org$/ all/\n")
         self.write("conf/main.cf", MAIN.format(
             packages=PACKAGES, folder=folder, owner=OWNER, group=GROUP, uid=owner.pw_uid,
-            cert=cert, key=key, sink_port=sink_port))
+            cert=cert, key=key, sink_port=sink_port) + more)
         self.process, self.port = start_on_free_port(self.start)
         wait_for("submissions port", lambda: re.search("daemon started", self.log()))
 

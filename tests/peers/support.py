@@ -134,7 +134,8 @@ class Result:
     """One run of envoi: its exit status, the JSON report and what it said on stderr."""
 
     def __init__(self, argv, status, stdout, stderr):
-        self.argv, self.status, self.stderr = argv, status, stderr
+        self.argv, self.status, self.said = argv, status, stdout + stderr
+        self.stderr = stderr.decode(errors="replace")
         self.messages, self.sessions = [], []
         for line in stdout.splitlines():
             entry = json.loads(line)
@@ -171,8 +172,9 @@ class PeerCase(unittest.TestCase):
         cls.addClassCleanup(process.stop)
         return process
 
-    def envoi(self, server, *arguments, stdin=b"", meanwhile=None, **envelope):
-        """Runs envoi send and returns its Result. While it runs, meanwhile(process) is called."""
+    def envoi(self, server, *arguments, stdin=b"", fds=(), meanwhile=None, **envelope):
+        """Runs envoi send and returns its Result. While it runs, meanwhile(process) is called.
+        It inherits the descriptors fds."""
         argv = self.command(server, *arguments, **envelope)
         environment = {
             "PATH": os.environ["PATH"],
@@ -186,7 +188,7 @@ class PeerCase(unittest.TestCase):
             given.write(stdin)
             given.seek(0)
             process = subprocess.Popen(
-                argv, stdin=given, stdout=out, stderr=err, env=environment, cwd=self.scratch)
+                argv, stdin=given, stdout=out, stderr=err, env=environment, cwd=self.scratch, pass_fds=fds)
             try:
                 if meanwhile is not None:
                     meanwhile(process)
@@ -196,7 +198,7 @@ class PeerCase(unittest.TestCase):
                 process.wait()
             out.seek(0)
             err.seek(0)
-            result = Result(argv, process.returncode, out.read(), err.read().decode(errors="replace"))
+            result = Result(argv, process.returncode, out.read(), err.read())
         self.assertNotRegex(result.stderr, "runtime error|Sanitizer", str(result))
         return result
 

@@ -40,6 +40,10 @@ struct pki_options {
 	long to;
 	/** Encrypts the key file when not NULL. */
 	const char *password;
+	/** Of the signature; NULL: SHA-256. */
+	const EVP_MD *digest;
+	/** Key and signature of Ed25519 in place of P-256. */
+	bool ed25519;
 };
 
 static inline void pki_open_directory(char directory[128])
@@ -99,7 +103,10 @@ static inline void pki_make(
 	struct pki *pki, const char *directory, const struct pki_options *options)
 {
 	static long serial = 1;
-	*pki = (struct pki){.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
+	const EVP_MD *digest = options->digest != NULL ? options->digest : EVP_sha256();
+	*pki = (struct pki){.certificate = X509_new()};
+	pki->key = options->ed25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+				    : EVP_EC_gen("P-256");
 	X509 *issuer =
 		options->issuer != NULL ? options->issuer->certificate : pki->certificate;
 	X509_set_version(pki->certificate, X509_VERSION_3);
@@ -119,7 +126,7 @@ static inline void pki_make(
 	ck_assert_int_gt(
 		X509_sign(pki->certificate,
 			options->issuer != NULL ? options->issuer->key : pki->key,
-			EVP_sha256()),
+			options->ed25519 ? NULL : digest),
 		0);
 	(void)snprintf(pki->certificate_path, sizeof(pki->certificate_path), "%s/%ld.crt",
 		directory, serial);

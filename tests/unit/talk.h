@@ -105,6 +105,9 @@ static inline void talk_events(struct talk *talk)
 		case ENVOI_EVENT_START_TLS:
 			talk->tls = true;
 			break;
+		case ENVOI_EVENT_NEED_SECRET:
+			ck_abort_msg("a secret is asked for, and no login was wanted");
+			break;
 		case ENVOI_EVENT_READY:
 			talk->ready = true;
 			talk_submit(talk);

@@ -162,6 +162,11 @@ static const struct {
 	{"file-size-limit", "a full disk"},
 	{"no-helo", "the name of the machine"},
 	{"no-from", "a wrong command line"},
+	{"user", "a login"},
+	{"password", "a login"},
+	{"secret", "a login"},
+	{"auth", "a login"},
+	{"mode", "a login"},
 };
 
 /* What a play in memory has no use for. */
@@ -263,7 +268,12 @@ static void take(struct reader *r, struct envoi_span line)
 	bool is_pattern = strcmp(keyword, "C~") == 0 || strstr(keyword, "-match") != NULL;
 	if (!is_pattern && strncmp(keyword, "expect", 6) != 0
 		&& text_unescape(&text, r->raw.data, r->raw.len, r->round) != 0) {
-		form_fail(r, "an escape is wrong");
+		if (strstr(raw, "\\b{") != NULL) {
+			/* Base64, which only logins have. */
+			r->c->unfit = "a login";
+		} else {
+			form_fail(r, "an escape is wrong");
+		}
 	}
 	r->text =
 		(struct envoi_span){text.len > 0 ? text.data + text.start : "", text.len};

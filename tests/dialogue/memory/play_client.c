@@ -147,6 +147,9 @@ static bool obey_event(struct player *p)
 		text_printf(events, "start tls\n");
 		p->handshaking = true;
 		return true;
+	case ENVOI_EVENT_NEED_SECRET:
+		/* No conversation held here logs in. */
+		break;
 	case ENVOI_EVENT_READY:
 		text_printf(events, "ready\n");
 		break;

@@ -38,6 +38,11 @@ static const struct {
 	{"--sessions", "several connections at once"},
 	{"--dry-run", "no connection"},
 	{"-", "standard input"},
+	{"--auth", "a login"},
+	{"--user", "a login"},
+	{"--password-fd", "a login"},
+	{"--password-file", "a login"},
+	{"--password-command", "a login"},
 };
 
 static const char *read_timeout(struct envoi_session_options *session, const char *text)

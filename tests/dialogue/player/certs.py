@@ -7,6 +7,7 @@ import hashlib
 import os
 import ssl
 import subprocess
+import tempfile
 import threading
 
 # name: (subject, subjectAltName or None, signed by the CA, dates or None)
@@ -41,6 +42,13 @@ copy_extensions = copy
 [any]
 commonName = supplied
 """
+
+
+def exporter_secret(context):
+    """Of the context's last handshake; None before TLS 1.3."""
+    with open(context.keylog_filename, encoding="ascii") as stream:
+        found = [line.split() for line in stream if line.startswith("EXPORTER_SECRET ")]
+    return bytes.fromhex(found[-1][2]) if found else None
 
 
 class Certificates:
@@ -115,6 +123,11 @@ class Certificates:
                                "-outform", "DER")
             self.pin[name] = hashlib.sha256(der).hexdigest()
 
+    def digest(self, name):
+        """SHA-256 of a whole certificate (tls-server-end-point)."""
+        der = self.openssl("x509", "-in", name + ".pem", "-outform", "DER")
+        return hashlib.sha256(der).digest()
+
     def context(self, words, names):
         """A server context for the words of a `tls` step.
 
@@ -123,6 +136,10 @@ class Certificates:
         self.prepare()
         cert, options = words[0], words[1:]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # Channel binding needs a secret of the connection: see auth.py.
+        descriptor, keys = tempfile.mkstemp(prefix="keys-", dir=self.folder)
+        os.close(descriptor)
+        context.keylog_filename = keys
         context.load_cert_chain(self.path(cert + ".pem"), self.path(cert + ".key"))
         for option in options:
             if option == "ask":

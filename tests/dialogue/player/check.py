@@ -5,7 +5,9 @@ sanitizer report, printable stderr, a report that accounts for every
 recipient, and no delivery that the script did not confirm.
 """
 
+import base64
 import json
+import os
 import re
 
 from .text import show
@@ -33,6 +35,10 @@ def check(run):
     if bad:
         return run.fail(0, "stderr is not printable at byte %d: %s" % (
             bad.start(), show(run.stderr[max(0, bad.start() - 20) :])))
+    if case.secrets:
+        look_for_secrets(run)
+        if run.failures:
+            return None
     report = None
     if case.command is None and case.report == "json" and case.stdout is None:
         report = read_report(run)
@@ -48,6 +54,38 @@ def check(run):
         if not run.failures:
             expect(run, report, expectation)
     return None
+
+
+def look_for_secrets(run):
+    """Nothing the program wrote holds a secret, in any form."""
+    case = run.case
+    outputs = {"stdout": run.stdout, "stderr": run.stderr}
+    ours = {os.fsdecode(blob.name) for blob in case.messages + case.files}
+    for name in os.listdir(run.folder):
+        path = os.path.join(run.folder, name)
+        if name not in ours and os.path.isfile(path):
+            with open(path, "rb") as stream:
+                outputs[name] = stream.read()
+    for secret in case.secrets:
+        for form, text in forms_of(secret):
+            for name, output in outputs.items():
+                where = output.lower() if form == "hex" else output
+                if text in where:
+                    at = where.find(text)
+                    return run.fail(0, "%s holds the secret (%s): %s" % (
+                        name, form, show(output[max(0, at - 40) :])))
+    return None
+
+
+def forms_of(secret):
+    """What a secret may look like: (name, bytes) for each form."""
+    yield "in clear", secret
+    yield "hex", secret.hex().encode()
+    for before in range(3):
+        # Of the letters at its ends some bits are its neighbours'.
+        text = base64.b64encode(b"\0" * before + secret)
+        first = -(-before * 8 // 6)
+        yield "base64", text[first : (before + len(secret)) * 8 // 6]
 
 
 def read_report(run, quiet=False):

@@ -7,6 +7,7 @@ it is: no nesting, no quoting, no indentation.
 
 import re
 
+from . import auth
 from .text import TextError, unescape
 
 
@@ -52,6 +53,7 @@ class Blob:
     def __init__(self, name):
         self.name = name
         self.data = bytearray()
+        self.mode = 0o600
 
 
 class Case:
@@ -71,6 +73,7 @@ class Case:
         self.hosts = []
         self.messages = []
         self.files = []
+        self.secrets = []
         self.stdin = None
         self.stdin_hold = None
         self.stdin_kind = None
@@ -102,7 +105,7 @@ BARE_STEPS = {
 NUMBER_STEPS = {"await", "delay", "skip", "window"}
 WORD_STEPS = {
     "split", "tls", "tls-fails", "sni", "resumed", "client-cert", "signal",
-    "truncate", "append",
+    "truncate", "append", "auth",
 }
 # Steps after which the connection is over; a block that ends in none of them
 # ends in an implied "closed".
@@ -231,6 +234,10 @@ class Reader:
         if keyword in WORD_STEPS and not words:
             self.fail("%s wants an argument" % keyword)
         words = [self.text(word).decode("utf-8", "surrogateescape") for word in words]
+        if keyword == "auth":
+            problem = auth.problem(words)
+            if problem:
+                self.fail(problem)
         self.connection.steps.append(Step(self.number, keyword, b"", words))
 
     # The head.
@@ -303,6 +310,24 @@ class Reader:
     def take_file(self, argument):
         self.blob = Blob(self.text(argument))
         self.case.files.append(self.blob)
+
+    def take_mode(self, argument):
+        if self.blob is None:
+            self.fail("mode before any file")
+        self.blob.mode = int(argument, 8)
+
+    def take_secret(self, argument):
+        self.case.secrets.append(self.text(argument))
+
+    def take_user(self, argument):
+        self.case.args += [b"--user", self.text(argument)]
+
+    def take_password(self, argument):
+        """The usual way: a file that only its owner can read."""
+        self.take_file(b"password")
+        self.blob.data += self.text(argument) + b"\n"
+        self.take_secret(argument)
+        self.case.args += [b"--password-file", b"@DIR@/password"]
 
     def take_stdin(self, argument):
         self.blob = Blob(b"-")

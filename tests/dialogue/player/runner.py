@@ -103,6 +103,7 @@ class CaseRun:
             path = os.path.join(os.fsencode(self.folder), blob.name)
             with open(path, "wb") as stream:
                 stream.write(blob.data)
+            os.chmod(path, blob.mode)
         world.open()
 
     def command(self, world):

@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 
+from . import auth, certs
 from .channel import Channel, Gone, TimedOut
 from .text import show, show_difference
 
@@ -33,6 +34,7 @@ class Script:
         self.lockstep = False
         self.split = None
         self.names = []
+        self.secure = None
         self.done = False
 
     def play(self):
@@ -146,13 +148,8 @@ class Script:
             raise Mismatch(step.line, show_difference(want, got))
 
     def do_match(self, step):
-        buffer = self.channel.buffer
-        while b"\r\n" not in buffer:
-            if not self.channel.receive():
-                raise Mismatch(step.line, "expected a line, but the client closed%s" %
-                               self.left())
-        got = self.take(buffer.find(b"\r\n") + 2)
-        if not re.fullmatch(step.data, got[:-2]):
+        got = self.read_line(step)
+        if not re.fullmatch(step.data, got):
             raise Mismatch(step.line, "expected a line like %s, got %s" % (
                 show(step.data), show(got)))
 
@@ -182,6 +179,18 @@ class Script:
                                self.left())
         at = 0 if buffer.startswith(b".\r\n") else buffer.find(b"\r\n.\r\n") + 2
         self.take(at + 3)
+
+    def read_line(self, step):
+        """The client's next line, without its CRLF."""
+        buffer = self.channel.buffer
+        while b"\r\n" not in buffer:
+            if len(buffer) > LONG_LINE or not self.channel.receive():
+                raise Mismatch(step.line, "expected a line, but the client closed%s" %
+                               self.left())
+        return self.take(buffer.find(b"\r\n") + 2)[:-2]
+
+    def do_auth(self, step):
+        auth.Exchange(self, step).play()
 
     def do_skip(self, step):
         count = int(step.words[0])
@@ -236,6 +245,7 @@ class Script:
 
     def do_tls(self, step):
         context, self.names = self.context(step)
+        self.secure = (context, step.words[0])
         try:
             self.channel.start_tls(context)
         except ssl.SSLError as error:
@@ -243,6 +253,12 @@ class Script:
         except Gone:
             raise Mismatch(step.line, "the client closed during the handshake") from None
         self.ledger.forget()
+
+    def exporter_secret(self):
+        return certs.exporter_secret(self.secure[0]) if self.secure else None
+
+    def certificate_digest(self):
+        return self.host.certificates.digest(self.secure[1])
 
     def do_tls_fails(self, step):
         context, self.names = self.context(step)

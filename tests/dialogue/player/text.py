@@ -4,6 +4,8 @@ The grammar is in tests/README.md, "Conversation files".  Everything here
 works on bytes, because what travels on the wire is bytes.
 """
 
+import base64
+
 SIMPLE = {
     ord("r"): b"\r",
     ord("n"): b"\n",
@@ -45,6 +47,12 @@ def unescape(text, index=None):
             except ValueError:
                 raise TextError("\\x wants two hexadecimal digits") from None
             at += 4
+        elif kind == ord("b"):
+            end = text.find(b"}", at)
+            if text[at + 2 : at + 3] != b"{" or end < 0:
+                raise TextError("\\b wants {TEXT}")
+            out += base64.b64encode(unescape(text[at + 3 : end], index))
+            at = end + 1
         elif kind == ord("i"):
             if index is None:
                 raise TextError("\\i outside of a repeat")
