@@ -141,7 +141,7 @@ int envoi_config_choose(struct envoi_config *config, const char *name,
 	int result = 0;
 	if (sender != NULL && sender[0] != '\0') {
 		result = try_all(&chooser);
-		if (result == 0) {
+		if (result == 0 && stop_fd != ENVOI_CONFIG_NO_EVAL) {
 			chooser.run = true;
 			result = try_all(&chooser);
 		}

@@ -77,6 +77,11 @@ struct envoi_chosen {
 	const struct envoi_origin *origin;
 };
 
+/** In place of stop_fd: run no command. */
+enum {
+	ENVOI_CONFIG_NO_EVAL = -2,
+};
+
 /**
  * Chooses an account: by name, else the first whose from fits the sender
  * (NULL or "": none given), else the one called default. Accounts whose from

@@ -1,0 +1,184 @@
+/*
+ * Whether an account authenticates, how, as whom, and where the secret is.
+ */
+#include "submit/account_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/path.h"
+#include "config/words.h"
+
+/* -- mechanisms -------------------------------------------------------------- */
+
+static const char *why_not(const char *mechanism)
+{
+	static const struct {
+		const char *name;
+		const char *why;
+	} refused[] = {
+		{"DIGEST-MD5", "digest-md5 is obsolete (RFC 6331)"},
+		{"NTLM", "ntlm is broken, and nobody describes it"},
+		{"GSSAPI", "gssapi needs Kerberos, which envoi has not"},
+	};
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		if (strstr(mechanism, refused[i].name) != NULL) {
+			return refused[i].why;
+		}
+	}
+	return NULL;
+}
+
+static int set_mechanisms(struct account *account, const char *text, struct envoi_error *err)
+{
+	char *upper = strdup(text);
+	if (upper == NULL) {
+		return envoi_config_no_memory(err);
+	}
+	for (char *p = upper; *p != '\0'; p++) {
+		if (*p >= 'a' && *p <= 'z') {
+			*p = (char)(*p - ('a' - 'A'));
+		}
+	}
+	account->mechanisms = upper;
+	account->face.mechanisms = upper;
+	const char *why = why_not(upper);
+	if (why != NULL) {
+		(void)envoi_account_error(err, account, ENVOI_KEY_AUTH, "%s", why);
+		envoi_error_hint(err, "auth on takes the best one the server offers");
+		return -1;
+	}
+	return 0;
+}
+
+static bool is_mechanism(const struct account *account, const char *name)
+{
+	return account->mechanisms != NULL && strstr(account->mechanisms, name) != NULL;
+}
+
+/* -- secrets ----------------------------------------------------------------- */
+
+static const enum envoi_key secret_keys[] = {
+	ENVOI_KEY_PASSWORD_FD,
+	ENVOI_KEY_PASSWORD,
+	ENVOI_KEY_PASSWORDEVAL,
+	ENVOI_KEY_PASSWORD_COMMAND,
+	ENVOI_KEY_PASSWORD_FILE,
+	ENVOI_KEY_PASSWORD_CREDENTIAL,
+	ENVOI_KEY_TOKEN_COMMAND,
+};
+
+/* A command as argv; "~/" in front of a word is the home directory only where
+ * it names the program. */
+static int set_argv(struct account *account, const char *text, enum envoi_key key,
+	struct envoi_error *err)
+{
+	if (envoi_words_split(envoi_span_of(text), &account->argv) != ENVOI_WORDS_OK) {
+		return envoi_config_no_memory(err);
+	}
+	if (strncmp(account->argv[0], "~/", 2) == 0) {
+		struct envoi_error cause = ENVOI_ERROR_NONE;
+		char *path = envoi_path_expand(account->argv[0], &cause);
+		if (path == NULL) {
+			return envoi_account_error(err, account, key, "%s", cause.text);
+		}
+		free(account->argv[0]);
+		account->argv[0] = path;
+	}
+	if (strchr(account->argv[0], '/') != NULL && account->argv[0][0] != '/') {
+		return envoi_account_error(err, account, key,
+			"\"%.100s\" is neither a name nor an absolute path",
+			account->argv[0]);
+	}
+	account->secret.kind = ENVOI_SECRET_COMMAND;
+	account->secret.argv = (const char *const *)account->argv;
+	return 0;
+}
+
+static int set_source(struct account *account, enum envoi_key key, struct envoi_error *err)
+{
+	const struct envoi_setting *setting = envoi_settings_get(&account->settings, key);
+	struct envoi_secret_source *secret = &account->secret;
+	secret->origin = envoi_origin_describe(setting->origin, account->face.name,
+		account->secret_origin, sizeof(account->secret_origin));
+	secret->text = setting->text;
+	switch (key) {
+	case ENVOI_KEY_PASSWORD_FD:
+		secret->kind = ENVOI_SECRET_FD;
+		secret->fd = (int)strtol(setting->text, NULL, 10);
+		return 0;
+	case ENVOI_KEY_PASSWORD:
+		secret->kind = ENVOI_SECRET_LITERAL;
+		return 0;
+	case ENVOI_KEY_PASSWORDEVAL:
+		secret->kind = ENVOI_SECRET_SHELL;
+		return 0;
+	case ENVOI_KEY_PASSWORD_FILE:
+		secret->kind = ENVOI_SECRET_FILE;
+		return 0;
+	case ENVOI_KEY_PASSWORD_CREDENTIAL:
+		secret->kind = ENVOI_SECRET_CREDENTIAL;
+		if (strchr(setting->text, '/') != NULL) {
+			return envoi_account_error(err, account, key,
+				"the name of a credential has no slash");
+		}
+		return 0;
+	default:
+		return set_argv(account, setting->text, key, err);
+	}
+}
+
+static int set_secret(struct account *account, struct envoi_error *err)
+{
+	for (size_t i = 0; i < sizeof(secret_keys) / sizeof(secret_keys[0]); i++) {
+		if (envoi_account_text(account, secret_keys[i]) != NULL) {
+			return set_source(account, secret_keys[i], err);
+		}
+	}
+	account->secret.kind = ENVOI_SECRET_SEARCH;
+	return 0;
+}
+
+/* -- the whole --------------------------------------------------------------- */
+
+/* Nothing weaker than STARTTLS for a secret, unless the link is local or TLS
+ * was switched off in so many words. */
+static void raise_tls(struct account *account)
+{
+	if (account->face.clear_allowed) {
+		return;
+	}
+	for (size_t i = 0; i < account->face.server_count; i++) {
+		struct envoi_server *server = &account->face.servers[i];
+		if (!envoi_account_is_local(server) && server->tls < ENVOI_TLS_STARTTLS) {
+			server->tls = ENVOI_TLS_STARTTLS;
+		}
+	}
+}
+
+int envoi_account_auth(struct account *account, struct envoi_error *err)
+{
+	const char *auth = envoi_account_text(account, ENVOI_KEY_AUTH);
+	bool token = envoi_account_text(account, ENVOI_KEY_TOKEN_COMMAND) != NULL;
+	account->secret.fd = -1;
+	if (auth == NULL ? !token : strcmp(auth, "off") == 0) {
+		return 0;
+	}
+	if (auth != NULL && strcmp(auth, "on") != 0
+		&& set_mechanisms(account, auth, err) != 0) {
+		return -1;
+	}
+	account->face.auth = true;
+	account->face.user = envoi_account_text(account, ENVOI_KEY_USER);
+	raise_tls(account);
+	if (account->mechanisms != NULL && strcmp(account->mechanisms, "EXTERNAL") == 0) {
+		return 0;
+	}
+	if (set_secret(account, err) != 0) {
+		return -1;
+	}
+	account->secret.is_token = token || is_mechanism(account, "XOAUTH2")
+				   || is_mechanism(account, "OAUTHBEARER");
+	return 0;
+}
