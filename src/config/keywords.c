@@ -204,6 +204,9 @@ const char *envoi_keyword_guess(struct envoi_span name)
 	for (size_t i = 0; i < ENVOI_KEY_COUNT + 4; i++) {
 		const char *known =
 			i < ENVOI_KEY_COUNT ? table[i].name : sections[i - ENVOI_KEY_COUNT];
+		if (i < ENVOI_KEY_COUNT && (table[i].flags & OPTION) != 0) {
+			continue;
+		}
 		size_t d = distance(asked, known);
 		/* Of a short word half must be right. */
 		if (d < best && d * 2 < name.len + 1) {
