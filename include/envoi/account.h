@@ -74,7 +74,8 @@ struct envoi_account {
 	const char *user;
 	/** Never NULL; of kind NONE when no secret is needed. */
 	const struct envoi_secret_source *secret;
-	/** TLS was switched off by name: a secret may go in clear. */
+	/** A password or token may be shown on a link without TLS: that was
+	 * asked for in so many words. */
 	bool clear_allowed;
 
 	/** Envelope sender as made by envoi_address_parse(); "" is the null

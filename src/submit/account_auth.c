@@ -142,11 +142,24 @@ static int set_secret(struct account *account, struct envoi_error *err)
 
 /* -- the whole --------------------------------------------------------------- */
 
+/* May a password go in clear? As in msmtp, "auth on" without TLS means only
+ * mechanisms that do not show it; who wants another has to name it, or to say
+ * --tls off now and here. */
+static void set_clear(struct account *account)
+{
+	const struct envoi_setting *tls =
+		envoi_settings_get(&account->settings, ENVOI_KEY_TLS);
+	account->face.clear_allowed =
+		tls != NULL && strcmp(tls->text, "off") == 0
+		&& (account->mechanisms != NULL
+			|| tls->origin->kind == ENVOI_ORIGIN_OPTION);
+}
+
 /* Nothing weaker than STARTTLS for a secret, unless the link is local or TLS
  * was switched off in so many words. */
 static void raise_tls(struct account *account)
 {
-	if (account->face.clear_allowed) {
+	if (envoi_account_is(account, ENVOI_KEY_TLS, "off")) {
 		return;
 	}
 	for (size_t i = 0; i < account->face.server_count; i++) {
@@ -170,6 +183,7 @@ int envoi_account_auth(struct account *account, struct envoi_error *err)
 		return -1;
 	}
 	account->face.auth = true;
+	set_clear(account);
 	account->face.user = envoi_account_text(account, ENVOI_KEY_USER);
 	raise_tls(account);
 	if (account->mechanisms != NULL && strcmp(account->mechanisms, "EXTERNAL") == 0) {

@@ -79,9 +79,10 @@ static void check_readable(
 	}
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		const char *why = strerror(errno);
-		(void)envoi_account_error(&error, account, key,
-			"%.150s cannot be opened: %s", path, why);
+		struct envoi_error cause;
+		(void)envoi_error_sys(&cause, ENVOI_STATUS_CONFIG, errno,
+			"%.200s cannot be opened", path);
+		(void)envoi_account_error(&error, account, key, "%s", cause.text);
 		tell(checker, ENVOI_SEVERITY_ERROR, &error);
 		return;
 	}

@@ -246,6 +246,5 @@ int envoi_account_servers(struct account *account, struct envoi_error *err)
 			"\"%.100s\" is no domain and no address literal",
 			account->face.helo);
 	}
-	account->face.clear_allowed = envoi_account_is(account, ENVOI_KEY_TLS, "off");
 	return 0;
 }

@@ -70,6 +70,7 @@ static inline const char *write_bytes(
 		(void)mkdir(part, 0755);
 		*slash = '/';
 	}
+	(void)unlink(path);
 	FILE *file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
 	ck_assert_uint_eq(fwrite(text, 1, n, file), n);
