@@ -123,21 +123,30 @@ const struct envoi_keyword *envoi_keyword_find(struct envoi_span name)
 	return NULL;
 }
 
+#define BIT(name) (1ULL << ENVOI_KEY_##name)
+#define SECRETS                                                                          \
+	(BIT(PASSWORD) | BIT(PASSWORDEVAL) | BIT(PASSWORD_COMMAND) | BIT(PASSWORD_FILE)  \
+		| BIT(PASSWORD_CREDENTIAL) | BIT(PASSWORD_FD) | BIT(TOKEN_COMMAND))
+#define PINS (BIT(TLS_FINGERPRINT) | BIT(TLS_PIN))
+
 unsigned long long envoi_key_group(enum envoi_key key)
 {
-#define BIT(name) (1ULL << ENVOI_KEY_##name)
-	static const unsigned long long groups[] = {
-		BIT(SERVER) | BIT(HOST) | BIT(SOCKET),
-		BIT(PASSWORD) | BIT(PASSWORDEVAL) | BIT(PASSWORD_COMMAND)
-			| BIT(PASSWORD_FILE) | BIT(PASSWORD_CREDENTIAL) | BIT(PASSWORD_FD)
-			| BIT(TOKEN_COMMAND),
-		BIT(TLS_FINGERPRINT) | BIT(TLS_PIN),
+	/* The first group with the key in it. A socket has a host as well: the
+	 * name that its certificate is for. */
+	static const struct {
+		unsigned long long keys;
+		unsigned long long group;
+	} groups[] = {
+		{BIT(SERVER), BIT(SERVER) | BIT(HOST) | BIT(SOCKET)},
+		{BIT(HOST), BIT(SERVER) | BIT(HOST)},
+		{BIT(SOCKET), BIT(SERVER) | BIT(SOCKET)},
+		{SECRETS, SECRETS},
+		{PINS, PINS},
 	};
-#undef BIT
 	unsigned long long bit = 1ULL << key;
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		if ((groups[i] & bit) != 0) {
-			return groups[i];
+		if ((groups[i].keys & bit) != 0) {
+			return groups[i].group;
 		}
 	}
 	return bit;

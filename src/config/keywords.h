@@ -37,7 +37,7 @@ enum envoi_value_type {
 
 enum {
 	/** Without an argument it unsets what was inherited (a word or switch:
-	 * it is "on"). Without this flag an argument is needed. */
+	 * it is "auto" or "on"). Without this flag an argument is needed. */
 	ENVOI_KEYWORD_EMPTY = 1 << 0,
 	/** Several in one section add up. */
 	ENVOI_KEYWORD_REPEAT = 1 << 1,

@@ -136,10 +136,7 @@ static int compare(const struct envoi_config_reader *reader,
 			|| first->text[0] == '\0' || second->text[0] == '\0') {
 			return 0;
 		}
-		bool socket = first->keyword->key == ENVOI_KEY_SOCKET
-			      || second->keyword->key == ENVOI_KEY_SOCKET;
-		if (!reader->msmtp && !(socket && first->keyword->key != ENVOI_KEY_SERVER
-					&& second->keyword->key != ENVOI_KEY_SERVER)) {
+		if (!reader->msmtp) {
 			*ret_severity = ENVOI_SEVERITY_ERROR;
 		}
 		return envoi_config_error(err, &second->origin,

@@ -76,7 +76,9 @@ static int apply(struct resolver *resolver, const struct config_entry *entry)
 			    && settings->keys[key].level == resolver->level
 			    && !(key == ENVOI_KEY_FROM && msmtp));
 	for (size_t other = 0; other < ENVOI_KEY_COUNT; other++) {
-		if ((group & (1ULL << other)) != 0 && other != (size_t)key
+		/* What is unset takes nobody's place. */
+		if (entry->text[0] != '\0' && (group & (1ULL << other)) != 0
+			&& other != (size_t)key
 			&& settings->keys[other].level < resolver->level) {
 			clear(settings, other);
 		}

@@ -97,7 +97,7 @@ static char *read_word(const struct envoi_keyword *keyword, struct envoi_span ar
 	bool inverted = (keyword->flags & ENVOI_KEYWORD_INVERTED) != 0;
 	if (argument.len == 0) {
 		argument = envoi_span_of(
-			is_word(envoi_span_of("on"), words) ? "on" : "auto");
+			is_word(envoi_span_of("auto"), words) ? "auto" : "on");
 	}
 	if (!is_word(argument, words)) {
 		return refuse_argument(
