@@ -30,9 +30,12 @@ static void print_usage(void)
 {
 	puts("usage: envoi config check [OPTION]...\n"
 	     "       envoi config explain [OPTION]...\n\n"
-	     "check tells what is wrong with the configuration. explain tells which account\n"
-	     "a message would get, what that comes to, and the line behind each part; eval\n"
-	     "lines of that account are run, passwords are not looked up. envoi-config(5) is\n"
+	     "check tells what is wrong with the configuration. explain tells which "
+	     "account\n"
+	     "a message would get, what that comes to, and the line behind each part; "
+	     "eval\n"
+	     "lines of that account are run, passwords are not looked up. "
+	     "envoi-config(5) is\n"
 	     "the manual of the files.\n");
 	opt_print(table);
 }
@@ -71,7 +74,8 @@ static enum envoi_status fail(const struct envoi_error *err)
 	return err->status;
 }
 
-static enum envoi_status check(struct envoi_config *config, struct config_command *command)
+static enum envoi_status check(
+	struct envoi_config *config, struct config_command *command)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	if (envoi_config_load(config, &command->files, &err) != 0
@@ -88,7 +92,8 @@ static enum envoi_status check(struct envoi_config *config, struct config_comman
 	return envoi_config_check(config, print_line, NULL);
 }
 
-static enum envoi_status explain(struct envoi_config *config, struct config_command *command)
+static enum envoi_status explain(
+	struct envoi_config *config, struct config_command *command)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	struct envoi_account *account = NULL;
@@ -108,7 +113,8 @@ static enum envoi_status run(
 	struct config_command *command, const struct cmd_parser *parser)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	const char *word = parser->operand < parser->argc ? parser->argv[parser->operand] : "";
+	const char *word =
+		parser->operand < parser->argc ? parser->argv[parser->operand] : "";
 	bool is_check = strcmp(word, "check") == 0;
 	if ((!is_check && strcmp(word, "explain") != 0)
 		|| parser->operand + 1 < parser->argc) {

@@ -11,12 +11,11 @@
 
 #include <envoi/config.h>
 #include <envoi/error.h>
+#include <envoi/secret.h>
 #include <envoi/server.h>
 #include <envoi/session.h>
 #include <envoi/submit.h>
 #include <envoi/tls.h>
-
-struct envoi_secret_source;
 
 /** What to do with a header field. */
 enum envoi_header_policy {
@@ -69,7 +68,7 @@ struct envoi_account {
 
 	/** Authenticate, or send nothing. */
 	bool auth;
-	/** Upper case, commas between; NULL: the best one offered. */
+	/** Upper case, blanks between; NULL: the best one offered. */
 	const char *mechanisms;
 	const char *user;
 	/** Never NULL; of kind NONE when no secret is needed. */
@@ -139,9 +138,11 @@ int envoi_account_new(struct envoi_config *config,
 /** Accepts NULL. */
 void envoi_account_free(struct envoi_account *account);
 
-/** Fills in what the account says of servers, session options, TLS, sender and
- * local address; nothing is set to NULL. The account outlives the request. */
-void envoi_account_apply(const struct envoi_account *account, struct envoi_request *request);
+/** Fills in what the account says of servers, session options, TLS,
+ * authentication, sender and local address; nothing is set to NULL. The
+ * account outlives the request. */
+void envoi_account_apply(
+	const struct envoi_account *account, struct envoi_request *request);
 
 /** Takes a line without its line end; the text is valid during the call. */
 typedef void (*envoi_line_fn)(void *context, const char *text);

@@ -108,8 +108,8 @@ struct envoi_origin {
 /** "config:12", "--tls-ca", "USER", "default"; with "(account work)" where
  * that is not the account named here, which may be NULL. Cut to size;
  * returns out. */
-const char *envoi_origin_describe(const struct envoi_origin *origin, const char *account,
-	char *out, size_t size);
+const char *envoi_origin_describe(
+	const struct envoi_origin *origin, const char *account, char *out, size_t size);
 
 struct envoi_config;
 

@@ -21,8 +21,8 @@ struct chooser {
 static bool from_fits(const struct envoi_setting *from, const char *sender)
 {
 	char *text = envoi_substitute(from->text, NULL);
-	bool fits = text != NULL && text[0] != '\0'
-		    && envoi_pattern_matches(text, sender);
+	bool fits =
+		text != NULL && text[0] != '\0' && envoi_pattern_matches(text, sender);
 	free(text);
 	return fits;
 }
@@ -39,8 +39,8 @@ static int try_account(struct chooser *chooser, struct config_section *section)
 			!= 0) {
 			return -1;
 		}
-		bool asked = settings.evals == 0
-			     || settings.keys[ENVOI_KEY_FROM].count > 0;
+		bool asked =
+			settings.evals == 0 || settings.keys[ENVOI_KEY_FROM].count > 0;
 		envoi_settings_finish(&settings);
 		if (asked) {
 			return 0;
@@ -52,7 +52,8 @@ static int try_account(struct chooser *chooser, struct config_section *section)
 		return -1;
 	}
 	for (size_t i = 0; i < settings.keys[ENVOI_KEY_FROM].count && result == 0; i++) {
-		const struct envoi_setting *from = &settings.keys[ENVOI_KEY_FROM].values[i];
+		const struct envoi_setting *from =
+			&settings.keys[ENVOI_KEY_FROM].values[i];
 		if (from_fits(from, chooser->sender)) {
 			chooser->chosen->choice = ENVOI_CHOICE_SENDER;
 			chooser->chosen->section = section;
@@ -129,9 +130,8 @@ static int choose_by_name(struct envoi_config *config, const char *name,
 	return -1;
 }
 
-int envoi_config_choose(struct envoi_config *config, const char *name,
-	const char *sender, int stop_fd, struct envoi_chosen *ret_chosen,
-	struct envoi_error *err)
+int envoi_config_choose(struct envoi_config *config, const char *name, const char *sender,
+	int stop_fd, struct envoi_chosen *ret_chosen, struct envoi_error *err)
 {
 	*ret_chosen = (struct envoi_chosen){.choice = ENVOI_CHOICE_NONE};
 	if (name != NULL) {

@@ -186,8 +186,8 @@ struct config_entry *envoi_config_add(struct envoi_config *config,
 {
 	struct config_entry *entry = calloc(1, sizeof(*entry));
 	if (entry == NULL
-		|| envoi_config_grow(&section->entries, section->count,
-			   sizeof(*section->entries))
+		|| envoi_config_grow(
+			   &section->entries, section->count, sizeof(*section->entries))
 			   != 0) {
 		envoi_secret_wipe(text, strlen(text));
 		free(text);

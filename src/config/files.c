@@ -26,8 +26,8 @@ static struct config_file *add_file(struct envoi_config *config, const char *pat
 	struct config_file *file = calloc(1, sizeof(*file));
 	char *copy = strdup(path);
 	if (file == NULL || copy == NULL
-		|| envoi_config_grow(&config->files, config->file_count,
-			   sizeof(*config->files))
+		|| envoi_config_grow(
+			   &config->files, config->file_count, sizeof(*config->files))
 			   != 0) {
 		free(file);
 		free(copy);
@@ -83,7 +83,8 @@ static int read_open_file(struct envoi_config_reader *reader, int fd, const char
 	reader->file->mode = st.st_mode;
 	reader->file->system = reader->system;
 	reader->file->msmtp = reader->msmtp;
-	for (const struct envoi_config_reader *r = reader->parent; r != NULL; r = r->parent) {
+	for (const struct envoi_config_reader *r = reader->parent; r != NULL;
+		r = r->parent) {
 		if (r->file->device == st.st_dev && r->file->inode == st.st_ino) {
 			envoi_secret_finish(&content);
 			return 1;
@@ -107,7 +108,8 @@ int envoi_config_read_included(struct envoi_config_reader *reader, const char *p
 	if (inner.depth > ENVOI_LIMIT_CONFIG_DEPTH
 		|| reader->config->file_count >= ENVOI_LIMIT_CONFIG_FILES) {
 		(void)envoi_config_error(&error, at,
-			"include: more than %d files, or one in the other more than %d deep",
+			"include: more than %d files, or one in the other more than %d "
+			"deep",
 			ENVOI_LIMIT_CONFIG_FILES, ENVOI_LIMIT_CONFIG_DEPTH);
 	} else if ((fd = envoi_path_open(path, 0, &error)) < 0) {
 		struct envoi_error cause = error;
@@ -178,7 +180,7 @@ static int read_usual(struct envoi_config *config, const char *path, bool system
 	struct envoi_error missing;
 	int result = path == NULL ? 1
 				  : envoi_config_read_file(
-					    config, path, system, msmtp, &missing);
+					  config, path, system, msmtp, &missing);
 	if (result < 0) {
 		*err = missing;
 		return -1;
@@ -191,8 +193,8 @@ static int read_pair(struct envoi_config *config, const char *etc, bool msmtp,
 	bool *found, struct envoi_error *err)
 {
 	char system[4096];
-	(void)snprintf(system, sizeof(system), "%s/%s", etc,
-		msmtp ? "msmtprc" : "envoi/config");
+	(void)snprintf(
+		system, sizeof(system), "%s/%s", etc, msmtp ? "msmtprc" : "envoi/config");
 	if (read_usual(config, system, true, msmtp, found, err) != 0) {
 		return -1;
 	}

@@ -211,8 +211,8 @@ const char *envoi_keyword_guess(struct envoi_span name)
 	}
 	struct envoi_span asked = {lower, name.len};
 	for (size_t i = 0; i < ENVOI_KEY_COUNT + 4; i++) {
-		const char *known =
-			i < ENVOI_KEY_COUNT ? table[i].name : sections[i - ENVOI_KEY_COUNT];
+		const char *known = i < ENVOI_KEY_COUNT ? table[i].name
+							: sections[i - ENVOI_KEY_COUNT];
 		if (i < ENVOI_KEY_COUNT && (table[i].flags & OPTION) != 0) {
 			continue;
 		}

@@ -13,7 +13,7 @@
  * an argument that begins and ends with a double quote loses both. A bad line
  * is told and skipped.
  */
-#include "config/internal.h"
+#include "config/reader.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +26,6 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "config/path.h"
-#include "config/reader.h"
 
 /* -- lines ------------------------------------------------------------------- */
 
@@ -71,8 +70,7 @@ static int unknown(struct envoi_span name, const struct envoi_origin *origin,
 {
 	const char *guess = envoi_keyword_guess(name);
 	int n = name.len > 40 ? 40 : (int)name.len;
-	(void)envoi_config_error(
-		err, origin, "no such keyword: \"%.*s\"", n, name.data);
+	(void)envoi_config_error(err, origin, "no such keyword: \"%.*s\"", n, name.data);
 	if (guess != NULL) {
 		envoi_error_hint(err, "did you mean %s?", guess);
 	} else if (memchr(name.data, '=', name.len) != NULL) {
@@ -97,10 +95,9 @@ int envoi_config_understand(struct envoi_span name, struct envoi_span argument,
 	}
 	*ret_text = envoi_keyword_value(keyword, argument, why, sizeof(why));
 	if (*ret_text == NULL) {
-		return why[0] == '\0'
-			       ? envoi_config_no_memory(err)
-			       : envoi_config_error(
-					 err, origin, "%s %s", keyword->name, why);
+		return why[0] == '\0' ? envoi_config_no_memory(err)
+				      : envoi_config_error(
+					      err, origin, "%s %s", keyword->name, why);
 	}
 	*ret_keyword = keyword;
 	return 0;
@@ -146,19 +143,19 @@ static int compare(const struct envoi_config_reader *reader,
 	if (adds_up(second->keyword, reader->file)) {
 		return !same ? 0
 			     : envoi_config_error(err, &second->origin,
-				       "%s is repeated, first in %s", name, where);
+				     "%s is repeated, first in %s", name, where);
 	}
 	if (same) {
-		return envoi_config_error(err, &second->origin,
-			"%s is repeated, first in %s", name, where);
+		return envoi_config_error(
+			err, &second->origin, "%s is repeated, first in %s", name, where);
 	}
 	if ((second->keyword->flags & ENVOI_KEYWORD_DANGER) != 0) {
 		*ret_severity = ENVOI_SEVERITY_ERROR;
 		return envoi_config_error(err, &second->origin,
 			"%s says something else in %s", name, where);
 	}
-	return envoi_config_error(err, &second->origin,
-		"%s takes the place of the one in %s", name, where);
+	return envoi_config_error(
+		err, &second->origin, "%s takes the place of the one in %s", name, where);
 }
 
 static void check_repeated(struct envoi_config_reader *reader, struct config_entry *entry)
@@ -168,8 +165,7 @@ static void check_repeated(struct envoi_config_reader *reader, struct config_ent
 		const struct config_entry *first = reader->section->entries[i];
 		struct envoi_error error;
 		enum envoi_severity severity;
-		if (first->keyword != NULL
-			&& (group & (1ULL << first->keyword->key)) != 0
+		if (first->keyword != NULL && (group & (1ULL << first->keyword->key)) != 0
 			&& compare(reader, first, entry, &severity, &error) != 0) {
 			envoi_config_tell(reader->config, severity, &error);
 			return;
@@ -290,9 +286,8 @@ static int read_line(
 	struct envoi_config_reader *reader, struct envoi_span line, unsigned number)
 {
 	struct envoi_span name, argument;
-	struct envoi_origin at = {.kind = ENVOI_ORIGIN_FILE,
-		.name = reader->file->path,
-		.line = number};
+	struct envoi_origin at = {
+		.kind = ENVOI_ORIGIN_FILE, .name = reader->file->path, .line = number};
 	envoi_config_split(line, &name, &argument);
 	if (name.len == 0) {
 		return 0;
@@ -310,13 +305,12 @@ static int read_line(
 }
 
 /* What keeps the rest of a file from being read; told. */
-static bool is_fit(struct envoi_config_reader *reader, struct envoi_span line,
-	unsigned number)
+static bool is_fit(
+	struct envoi_config_reader *reader, struct envoi_span line, unsigned number)
 {
 	struct envoi_error error;
-	struct envoi_origin at = {.kind = ENVOI_ORIGIN_FILE,
-		.name = reader->file->path,
-		.line = number};
+	struct envoi_origin at = {
+		.kind = ENVOI_ORIGIN_FILE, .name = reader->file->path, .line = number};
 	if (memchr(line.data, '\0', line.len) != NULL) {
 		(void)envoi_config_error(&error, &at, "a NUL: this is no text file");
 	} else if (line.len > ENVOI_LIMIT_CONFIG_LINE) {
@@ -324,8 +318,8 @@ static bool is_fit(struct envoi_config_reader *reader, struct envoi_span line,
 			ENVOI_LIMIT_CONFIG_LINE);
 	} else if (reader->config->entry_count >= ENVOI_LIMIT_CONFIG_ENTRIES
 		   || reader->config->section_count >= ENVOI_LIMIT_CONFIG_ENTRIES) {
-		(void)envoi_config_error(&error, &at, "more than %d settings",
-			ENVOI_LIMIT_CONFIG_ENTRIES);
+		(void)envoi_config_error(
+			&error, &at, "more than %d settings", ENVOI_LIMIT_CONFIG_ENTRIES);
 	} else {
 		return true;
 	}

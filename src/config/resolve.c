@@ -103,8 +103,8 @@ static int apply(struct resolver *resolver, const struct config_entry *entry)
 /* -- eval -------------------------------------------------------------------- */
 
 /* The first line that the command printed becomes an entry. */
-static int understand_output(
-	struct resolver *resolver, struct config_entry *entry, struct envoi_secret *output)
+static int understand_output(struct resolver *resolver, struct config_entry *entry,
+	struct envoi_secret *output)
 {
 	struct envoi_span name, argument;
 	struct envoi_error *err = resolver->err;
@@ -134,8 +134,8 @@ static int understand_output(
 	made->file = entry->file;
 	made->origin = entry->origin;
 	made->origin.command = entry->text;
-	if (envoi_config_understand(name, argument, &entry->origin, &made->keyword,
-		    &made->text, err)
+	if (envoi_config_understand(
+		    name, argument, &entry->origin, &made->keyword, &made->text, err)
 		!= 0) {
 		free(made);
 		return -1;
@@ -148,7 +148,8 @@ static int run_eval(struct resolver *resolver, struct config_entry *entry)
 {
 	struct envoi_secret output = {0};
 	struct envoi_error error = ENVOI_ERROR_NONE;
-	struct envoi_command command = {.shell = entry->text, .stop_fd = resolver->stop_fd};
+	struct envoi_command command = {
+		.shell = entry->text, .stop_fd = resolver->stop_fd};
 	if (envoi_command_run(&command, &output, &error) != 0) {
 		(void)envoi_config_error(
 			resolver->err, &entry->origin, "eval: %s", error.text);
@@ -156,10 +157,9 @@ static int run_eval(struct resolver *resolver, struct config_entry *entry)
 		envoi_error_hint(resolver->err, "%s", error.hint);
 		return -1;
 	}
-	int result = output.data == NULL
-			     ? envoi_config_error(resolver->err, &entry->origin,
-				       "eval: the command printed nothing")
-			     : understand_output(resolver, entry, &output);
+	int result = output.data == NULL ? envoi_config_error(resolver->err,
+			     &entry->origin, "eval: the command printed nothing")
+					 : understand_output(resolver, entry, &output);
 	envoi_secret_finish(&output);
 	return result;
 }
@@ -227,7 +227,8 @@ static const struct config_section *find_parent(const struct resolver *resolver,
 	}
 	if (section->file->msmtp) {
 		for (size_t i = 0; i < resolver->config->section_count; i++) {
-			const struct config_section *other = resolver->config->sections[i];
+			const struct config_section *other =
+				resolver->config->sections[i];
 			if (other->name != NULL && strcmp(other->name, name) == 0
 				&& other->file->system == section->file->system) {
 				return other;
@@ -237,8 +238,8 @@ static const struct config_section *find_parent(const struct resolver *resolver,
 	return envoi_config_find(resolver->config, name);
 }
 
-static int apply_account(struct resolver *resolver, const struct config_section *section,
-	unsigned depth)
+static int apply_account(
+	struct resolver *resolver, const struct config_section *section, unsigned depth)
 {
 	struct envoi_origin at = {.kind = ENVOI_ORIGIN_FILE,
 		.name = section->file->path,
@@ -287,13 +288,14 @@ static int replace(struct envoi_setting *setting, char *text, const char *name,
 /* Names that stand in the place of a path. */
 static bool is_no_path(enum envoi_key key, const char *text)
 {
-	return text[0] == '\0' || (key == ENVOI_KEY_TLS_TRUST_FILE && strcmp(text, "system") == 0)
+	return text[0] == '\0'
+	       || (key == ENVOI_KEY_TLS_TRUST_FILE && strcmp(text, "system") == 0)
 	       || (key == ENVOI_KEY_LOGFILE && strcmp(text, "-") == 0)
 	       || strncmp(text, "pkcs11:", 7) == 0 || strncmp(text, "tpmkey:", 7) == 0;
 }
 
-static int finish_setting(enum envoi_key key, struct envoi_setting *setting,
-	struct envoi_error *err)
+static int finish_setting(
+	enum envoi_key key, struct envoi_setting *setting, struct envoi_error *err)
 {
 	const struct envoi_keyword *keyword = envoi_keyword_of(key);
 	struct envoi_error cause = ENVOI_ERROR_NONE;
@@ -307,7 +309,8 @@ static int finish_setting(enum envoi_key key, struct envoi_setting *setting,
 			return -1;
 		}
 	}
-	if ((keyword->flags & ENVOI_KEYWORD_PATH) == 0 || is_no_path(key, setting->text)) {
+	if ((keyword->flags & ENVOI_KEYWORD_PATH) == 0
+		|| is_no_path(key, setting->text)) {
 		return 0;
 	}
 	if (setting->text[0] == '~') {
@@ -370,8 +373,8 @@ int envoi_settings_resolve(struct envoi_config *config,
 	const struct config_section *section, bool run, int stop_fd,
 	struct envoi_settings *ret_settings, struct envoi_error *err)
 {
-	if (envoi_settings_collect(config, section, ENVOI_KEY_COUNT, run, stop_fd,
-		    ret_settings, err)
+	if (envoi_settings_collect(
+		    config, section, ENVOI_KEY_COUNT, run, stop_fd, ret_settings, err)
 		!= 0) {
 		return -1;
 	}

@@ -61,9 +61,8 @@ int envoi_config_begin_account(
 		before->hidden = true;
 		return 0;
 	}
-	struct envoi_origin at = {.kind = ENVOI_ORIGIN_FILE,
-		.name = reader->file->path,
-		.line = line};
+	struct envoi_origin at = {
+		.kind = ENVOI_ORIGIN_FILE, .name = reader->file->path, .line = line};
 	struct envoi_error error;
 	char where[160];
 	(void)snprintf(where, sizeof(where), "%s:%u", before->file->path, before->line);
@@ -140,8 +139,8 @@ static void check_parents(struct envoi_config_reader *reader, const char *name,
 				name, parents[i], itself ? "in a system file" : "above");
 			tell(reader, &error);
 		} else if (itself && found->file->system == reader->system) {
-			(void)envoi_config_error(&error, at,
-				"account %s inherits from itself", name);
+			(void)envoi_config_error(
+				&error, at, "account %s inherits from itself", name);
 			tell(reader, &error);
 		}
 	}

@@ -88,9 +88,8 @@ enum {
  * comes from a command are asked last. 0, with choice NONE when none fits; -1:
  * the name is not defined (CONFIG).
  */
-int envoi_config_choose(struct envoi_config *config, const char *name,
-	const char *sender, int stop_fd, struct envoi_chosen *ret_chosen,
-	struct envoi_error *err);
+int envoi_config_choose(struct envoi_config *config, const char *name, const char *sender,
+	int stop_fd, struct envoi_chosen *ret_chosen, struct envoi_error *err);
 
 /**
  * Does the address fit? pattern: "*" any octets, "?" any one, "[a-z]", "[!a]";

@@ -61,7 +61,8 @@ static int host_name(char *name, size_t size, struct envoi_error *err)
 	return 0;
 }
 
-static int add_canonical(struct envoi_buffer *out, const char *name, struct envoi_error *err)
+static int add_canonical(
+	struct envoi_buffer *out, const char *name, struct envoi_error *err)
 {
 	struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
@@ -71,8 +72,8 @@ static int add_canonical(struct envoi_buffer *out, const char *name, struct envo
 			code == EAI_AGAIN ? ENVOI_STATUS_TEMPORARY : ENVOI_STATUS_CONFIG,
 			"%%C: the canonical name of %s: %s", name, gai_strerror(code));
 	}
-	int result =
-		add(out, list->ai_canonname != NULL ? list->ai_canonname : name, "%C", err);
+	int result = add(
+		out, list->ai_canonname != NULL ? list->ai_canonname : name, "%C", err);
 	freeaddrinfo(list);
 	return result;
 }
@@ -82,7 +83,9 @@ static int add_mailname(struct envoi_buffer *out, struct envoi_error *err)
 	static const char path[] = "/etc/mailname";
 	struct envoi_secret content = {0};
 	int fd = envoi_path_open(path, 0, err);
-	if (fd < 0 || envoi_path_read(fd, path, ENVOI_LIMIT_CONFIG_LINE, &content, err) != 0) {
+	if (fd < 0
+		|| envoi_path_read(fd, path, ENVOI_LIMIT_CONFIG_LINE, &content, err)
+			   != 0) {
 		return -1;
 	}
 	/* Its first line. */

@@ -32,7 +32,8 @@ int envoi_account_error(struct envoi_error *err, const struct account *account,
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	static const struct envoi_origin nowhere = {0};
-	const struct envoi_setting *setting = envoi_settings_last(&account->settings, key);
+	const struct envoi_setting *setting =
+		envoi_settings_last(&account->settings, key);
 	const struct envoi_origin *origin = setting != NULL ? setting->origin : &nowhere;
 	if (origin->kind == ENVOI_ORIGIN_OPTION) {
 		return envoi_config_error(err, origin, "%s", text);
@@ -106,7 +107,7 @@ static int set_timeouts(struct account *account, struct envoi_error *err)
 static enum envoi_header_policy header_policy(
 	const struct account *account, enum envoi_key key)
 {
-	return envoi_account_is(account, key, "on")	? ENVOI_HEADER_ON
+	return envoi_account_is(account, key, "on")    ? ENVOI_HEADER_ON
 	       : envoi_account_is(account, key, "off") ? ENVOI_HEADER_OFF
 						       : ENVOI_HEADER_AUTO;
 }
@@ -215,7 +216,8 @@ int envoi_account_rest(struct account *account, struct envoi_error *err)
 static int work_out(struct account *account, const struct envoi_account_options *options,
 	struct envoi_error *err)
 {
-	if (envoi_account_servers(account, err) != 0 || envoi_account_tls(account, err) != 0
+	if (envoi_account_servers(account, err) != 0
+		|| envoi_account_tls(account, err) != 0
 		|| envoi_account_auth(account, err) != 0
 		|| envoi_account_sender(account, options->sender, err) != 0) {
 		return -1;
@@ -278,7 +280,8 @@ void envoi_account_free(struct envoi_account *face)
 	free(account);
 }
 
-void envoi_account_apply(const struct envoi_account *account, struct envoi_request *request)
+void envoi_account_apply(
+	const struct envoi_account *account, struct envoi_request *request)
 {
 	if (account->server_count > 0) {
 		request->servers = account->servers;
@@ -299,4 +302,12 @@ void envoi_account_apply(const struct envoi_account *account, struct envoi_reque
 		request->source_address = account->source_address;
 	}
 	request->tls = account->tls;
+	if (account->auth) {
+		struct envoi_auth_options *auth = &request->session.auth;
+		auth->wanted = true;
+		auth->mechanisms = account->mechanisms;
+		auth->user = account->user;
+		auth->clear_ok = account->clear_allowed;
+		request->secret = account->secret;
+	}
 }

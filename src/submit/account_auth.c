@@ -30,31 +30,41 @@ static const char *why_not(const char *mechanism)
 	return NULL;
 }
 
-static int set_mechanisms(struct account *account, const char *text, struct envoi_error *err)
+/* "plain,login" as "PLAIN LOGIN"; *ret_token: all of them take a token. */
+static int set_mechanisms(struct account *account, const char *text, bool *ret_token,
+	struct envoi_error *err)
 {
-	char *upper = strdup(text);
-	if (upper == NULL) {
+	char *list = strdup(text);
+	if (list == NULL) {
 		return envoi_config_no_memory(err);
 	}
-	for (char *p = upper; *p != '\0'; p++) {
+	account->mechanisms = list;
+	account->face.mechanisms = list;
+	for (char *p = list; *p != '\0'; p++) {
 		if (*p >= 'a' && *p <= 'z') {
 			*p = (char)(*p - ('a' - 'A'));
+		} else if (*p == ',') {
+			*p = ' ';
 		}
 	}
-	account->mechanisms = upper;
-	account->face.mechanisms = upper;
-	const char *why = why_not(upper);
+	const char *why = why_not(list);
 	if (why != NULL) {
 		(void)envoi_account_error(err, account, ENVOI_KEY_AUTH, "%s", why);
 		envoi_error_hint(err, "auth on takes the best one the server offers");
 		return -1;
 	}
+	struct envoi_span rest = envoi_span_of(list);
+	for (*ret_token = true; rest.len > 0;) {
+		struct envoi_span name = envoi_span_word(&rest);
+		bool token = false;
+		if (!envoi_auth_find(name.data, name.len, &token)) {
+			return envoi_account_error(err, account, ENVOI_KEY_AUTH,
+				"no mechanism \"%.*s\" is known", (int)name.len,
+				name.data);
+		}
+		*ret_token = *ret_token && token;
+	}
 	return 0;
-}
-
-static bool is_mechanism(const struct account *account, const char *name)
-{
-	return account->mechanisms != NULL && strstr(account->mechanisms, name) != NULL;
 }
 
 /* -- secrets ----------------------------------------------------------------- */
@@ -96,7 +106,8 @@ static int set_argv(struct account *account, const char *text, enum envoi_key ke
 	return 0;
 }
 
-static int set_source(struct account *account, enum envoi_key key, struct envoi_error *err)
+static int set_source(
+	struct account *account, enum envoi_key key, struct envoi_error *err)
 {
 	const struct envoi_setting *setting = envoi_settings_get(&account->settings, key);
 	struct envoi_secret_source *secret = &account->secret;
@@ -174,12 +185,13 @@ int envoi_account_auth(struct account *account, struct envoi_error *err)
 {
 	const char *auth = envoi_account_text(account, ENVOI_KEY_AUTH);
 	bool token = envoi_account_text(account, ENVOI_KEY_TOKEN_COMMAND) != NULL;
+	bool token_mechanism = false;
 	account->secret.fd = -1;
 	if (auth == NULL ? !token : strcmp(auth, "off") == 0) {
 		return 0;
 	}
 	if (auth != NULL && strcmp(auth, "on") != 0
-		&& set_mechanisms(account, auth, err) != 0) {
+		&& set_mechanisms(account, auth, &token_mechanism, err) != 0) {
 		return -1;
 	}
 	account->face.auth = true;
@@ -192,7 +204,6 @@ int envoi_account_auth(struct account *account, struct envoi_error *err)
 	if (set_secret(account, err) != 0) {
 		return -1;
 	}
-	account->secret.is_token = token || is_mechanism(account, "XOAUTH2")
-				   || is_mechanism(account, "OAUTHBEARER");
+	account->secret.is_token = token || token_mechanism;
 	return 0;
 }

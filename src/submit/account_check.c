@@ -119,13 +119,14 @@ static const char *alias_fault(struct envoi_span line)
 	for (;;) {
 		const char *comma = memchr(list.data, ',', list.len);
 		size_t n = comma != NULL ? (size_t)(comma - list.data) : list.len;
-		struct envoi_span part = envoi_span_trim((struct envoi_span){list.data, n});
+		struct envoi_span part =
+			envoi_span_trim((struct envoi_span){list.data, n});
 		char *mailbox = NULL;
 		/* A bare name is another alias, or stays as it is. */
 		if (part.len == 0
 			|| (memchr(part.data, '@', part.len) != NULL
-				&& envoi_address_parse(part.data, part.len, false, &mailbox,
-					   NULL)
+				&& envoi_address_parse(
+					   part.data, part.len, false, &mailbox, NULL)
 					   != 0)) {
 			return "an address is missing or cannot be read";
 		}
@@ -162,9 +163,8 @@ static void check_aliases(struct checker *checker, const struct account *account
 		size_t n = end != NULL ? (size_t)(end - p) : left;
 		const char *why = alias_fault((struct envoi_span){p, n});
 		if (why != NULL) {
-			struct envoi_origin at = {.kind = ENVOI_ORIGIN_FILE,
-				.name = path,
-				.line = number};
+			struct envoi_origin at = {
+				.kind = ENVOI_ORIGIN_FILE, .name = path, .line = number};
 			(void)envoi_config_error(&error, &at, "%s", why);
 			tell(checker, ENVOI_SEVERITY_ERROR, &error);
 		}
@@ -193,7 +193,8 @@ static void check_auth(struct checker *checker, const struct account *account)
 		ENVOI_KEY_PASSWORD_COMMAND, ENVOI_KEY_PASSWORD_FILE,
 		ENVOI_KEY_PASSWORD_CREDENTIAL, ENVOI_KEY_USER};
 	struct envoi_error error;
-	for (size_t i = 0; !account->face.auth && i < sizeof(keys) / sizeof(keys[0]); i++) {
+	for (size_t i = 0; !account->face.auth && i < sizeof(keys) / sizeof(keys[0]);
+		i++) {
 		if (envoi_account_text(account, keys[i]) != NULL
 			&& envoi_account_text(account, ENVOI_KEY_AUTH) == NULL) {
 			(void)envoi_account_error(&error, account, keys[i],
@@ -286,7 +287,8 @@ static bool is_named_by_others(
 {
 	for (size_t i = 0; i < config->section_count; i++) {
 		const struct config_section *other = config->sections[i];
-		for (size_t j = 0; other->parents != NULL && other->parents[j] != NULL; j++) {
+		for (size_t j = 0; other->parents != NULL && other->parents[j] != NULL;
+			j++) {
 			if (strcmp(other->parents[j], section->name) == 0) {
 				return true;
 			}

@@ -25,8 +25,8 @@ struct printer {
 };
 
 /* A value may hold anything a file can: nothing of it reaches a terminal. */
-static void print(struct printer *p, const char *keyword, const char *value,
-	const char *origin)
+static void print(
+	struct printer *p, const char *keyword, const char *value, const char *origin)
 {
 	struct envoi_span span = envoi_span_of(value);
 	bool cut = span.len > VALUE_MAX;
@@ -84,15 +84,16 @@ static void explain_choice(struct printer *p)
 	const struct envoi_chosen *chosen = &p->account->chosen;
 	char why[600], where[400];
 	if (chosen->section == NULL) {
-		print(p, "account", "(none)", "no account fits, and none is called default");
+		print(p, "account", "(none)",
+			"no account fits, and none is called default");
 		return;
 	}
 	switch (chosen->choice) {
 	case ENVOI_CHOICE_SENDER:
 		(void)snprintf(why, sizeof(why), "from %s fits the sender, %s",
 			chosen->pattern,
-			envoi_origin_describe(chosen->origin, chosen->section->name, where,
-				sizeof(where)));
+			envoi_origin_describe(chosen->origin, chosen->section->name,
+				where, sizeof(where)));
 		break;
 	case ENVOI_CHOICE_NAME:
 		(void)snprintf(why, sizeof(why), "asked for, %s:%u",
@@ -180,13 +181,14 @@ static void explain_auth(struct printer *p)
 	char value[400];
 	if (!face->auth) {
 		static const struct envoi_origin nothing = {0};
-		print_from(p, "authentication", "none", origin != NULL ? origin : &nothing);
+		print_from(
+			p, "authentication", "none", origin != NULL ? origin : &nothing);
 		return;
 	}
 	print_from(p, "authentication",
-		face->mechanisms != NULL		? face->mechanisms
-		: account->secret.is_token		? "OAUTHBEARER or XOAUTH2"
-							: "the best one offered",
+		face->mechanisms != NULL   ? face->mechanisms
+		: account->secret.is_token ? "OAUTHBEARER or XOAUTH2"
+					   : "the best one offered",
 		origin);
 	if (face->user != NULL) {
 		print_from(p, "  user", face->user, ORIGIN_OF(account, ENVOI_KEY_USER));
@@ -218,7 +220,8 @@ static void explain_settings(struct printer *p)
 {
 	const struct account *account = p->account;
 	for (size_t key = 0; key < ENVOI_KEY_COUNT; key++) {
-		const struct envoi_keyword *keyword = envoi_keyword_of((enum envoi_key)key);
+		const struct envoi_keyword *keyword =
+			envoi_keyword_of((enum envoi_key)key);
 		for (size_t i = 0; i < account->settings.keys[key].count; i++) {
 			const struct envoi_setting *setting =
 				&account->settings.keys[key].values[i];

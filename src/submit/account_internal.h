@@ -36,11 +36,13 @@ int envoi_account_rest(struct account *account, struct envoi_error *err);
 const char *envoi_account_text(const struct account *account, enum envoi_key key);
 
 /** Was it said, and is it this word? */
-bool envoi_account_is(const struct account *account, enum envoi_key key, const char *word);
+bool envoi_account_is(
+	const struct account *account, enum envoi_key key, const char *word);
 
 /** "FILE:LINE: keyword: text", with the keyword of the setting. Always -1. */
 int envoi_account_error(struct envoi_error *err, const struct account *account,
-	enum envoi_key key, const char *format, ...) __attribute__((format(printf, 4, 5)));
+	enum envoi_key key, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /** Seconds with fractions, known to be good, as microseconds. */
 int64_t envoi_account_seconds(const char *text);

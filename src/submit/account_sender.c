@@ -19,8 +19,8 @@ static int set_sender(struct account *account, const char *text, enum envoi_key 
 	if (text[0] == '\0' || strchr(text, '@') != NULL || strcmp(text, "<>") == 0) {
 		domain = NULL;
 	}
-	(void)snprintf(address, sizeof(address), "%s%s%s", text, domain != NULL ? "@" : "",
-		domain != NULL ? domain : "");
+	(void)snprintf(address, sizeof(address), "%s%s%s", text,
+		domain != NULL ? "@" : "", domain != NULL ? domain : "");
 	if (envoi_address_parse(address, strlen(address), true, &account->sender, &cause)
 		!= 0) {
 		if (cause.status == ENVOI_STATUS_SYSTEM) {
@@ -67,8 +67,8 @@ static int set_from(struct account *account, struct envoi_error *err)
 			return 0;
 		}
 		if (!envoi_pattern_is_wild(from->text)) {
-			return set_sender(account, from->text, ENVOI_KEY_FROM,
-				from->origin, err);
+			return set_sender(
+				account, from->text, ENVOI_KEY_FROM, from->origin, err);
 		}
 	}
 	return 0;
@@ -110,7 +110,8 @@ int envoi_account_sender(
 		return -1;
 	}
 	face->sender_forced = forced;
-	if (forced && given != NULL && face->sender == NULL && !face->sender_from_header) {
+	if (forced && given != NULL && face->sender == NULL
+		&& !face->sender_from_header) {
 		return envoi_account_error(err, account, ENVOI_KEY_ALLOW_FROM_OVERRIDE,
 			"off, and from has no address in place of <%.100s>", given);
 	}

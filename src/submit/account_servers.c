@@ -48,9 +48,9 @@ static int add_server(struct account *account, enum envoi_key key,
 		}
 		return setting->origin->kind == ENVOI_ORIGIN_OPTION
 			       ? envoi_config_error(
-					 err, setting->origin, "%s", cause.text)
+				       err, setting->origin, "%s", cause.text)
 			       : envoi_config_error(err, setting->origin, "%s: %s",
-					 envoi_key_name(key), cause.text);
+				       envoi_key_name(key), cause.text);
 	}
 	face->server_count++;
 	return 0;
@@ -181,8 +181,8 @@ static enum envoi_tls_policy said_policy(const struct account *account, bool *re
 	return wants_implicit(account) ? ENVOI_TLS_IMPLICIT : ENVOI_TLS_STARTTLS;
 }
 
-static int set_policy(struct account *account, struct envoi_server *server,
-	struct envoi_error *err)
+static int set_policy(
+	struct account *account, struct envoi_server *server, struct envoi_error *err)
 {
 	bool said;
 	enum envoi_tls_policy policy = said_policy(account, &said);
@@ -222,7 +222,8 @@ int envoi_account_servers(struct account *account, struct envoi_error *err)
 	const char *proxy = envoi_account_text(account, ENVOI_KEY_PROXY_HOST);
 	if (proxy != NULL) {
 		return envoi_account_error(err, account, ENVOI_KEY_PROXY_HOST,
-			"envoi does not speak to SOCKS proxies, and going past %.100s may "
+			"envoi does not speak to SOCKS proxies, and going past %.100s "
+			"may "
 			"not be what you want",
 			proxy);
 	}

@@ -137,8 +137,8 @@ static int set_trust(struct account *account, struct envoi_error *err)
 		if (tls->pin_count > 0) {
 			(void)envoi_account_error(err, account, ENVOI_KEY_TLS_CERTCHECK,
 				"off, and a pin to check: which one counts?");
-			envoi_error_hint(
-				err, "a pin is trust enough: take tls_certcheck off away");
+			envoi_error_hint(err,
+				"a pin is trust enough: take tls_certcheck off away");
 			return -1;
 		}
 		tls->insecure = true;

@@ -40,10 +40,12 @@ static void check_settings(const struct envoi_settings *settings)
 {
 	for (size_t key = 0; key < ENVOI_KEY_COUNT; key++) {
 		for (size_t i = 0; i < settings->keys[key].count; i++) {
-			const struct envoi_setting *setting = &settings->keys[key].values[i];
+			const struct envoi_setting *setting =
+				&settings->keys[key].values[i];
 			MUST(setting->text != NULL);
 			MUST(setting->origin->kind == ENVOI_ORIGIN_FILE);
-			MUST(setting->origin->line >= 1 && setting->origin->line <= lines);
+			MUST(setting->origin->line >= 1
+				&& setting->origin->line <= lines);
 		}
 	}
 }
@@ -81,8 +83,7 @@ static void check_choice(struct envoi_config *config, const char *sender)
 {
 	struct envoi_chosen chosen;
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	if (envoi_config_choose(
-		    config, NULL, sender, ENVOI_CONFIG_NO_EVAL, &chosen, &err)
+	if (envoi_config_choose(config, NULL, sender, ENVOI_CONFIG_NO_EVAL, &chosen, &err)
 		!= 0) {
 		check_error(&err);
 		return;
@@ -98,7 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* What %-patterns stand for: nothing that asks the network. */
 	(void)setenv("HOSTNAME", "localhost", 1);
 	file->path = strdup("/f");
-	MUST(file->path != NULL && envoi_config_grow(&config->files, 0, sizeof(file)) == 0);
+	MUST(file->path != NULL
+		&& envoi_config_grow(&config->files, 0, sizeof(file)) == 0);
 	config->files[config->file_count++] = file;
 	/* As deep as can be: include is refused. */
 	struct envoi_config_reader reader = {
@@ -116,7 +118,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(line >= 1 && line <= lines);
 	}
 	const char *name;
-	for (size_t i = 0; i < 50 && (name = envoi_config_account(config, i)) != NULL; i++) {
+	for (size_t i = 0; i < 50 && (name = envoi_config_account(config, i)) != NULL;
+		i++) {
 		check_account(config, name);
 	}
 	check_choice(config, "joe@example.org");

@@ -64,8 +64,8 @@ static inline const char *write_bytes(
 	const char *path = path_of(name);
 	char part[256];
 	(void)snprintf(part, sizeof(part), "%s", path);
-	for (char *slash = part + strlen(folder) + 1; (slash = strchr(slash, '/')) != NULL;
-		slash++) {
+	for (char *slash = part + strlen(folder) + 1;
+		(slash = strchr(slash, '/')) != NULL; slash++) {
 		*slash = '\0';
 		(void)mkdir(part, 0755);
 		*slash = '/';
@@ -104,7 +104,8 @@ static inline const char *without_folder(const char *text)
 static inline void assert_same(const char *got, const char *expected)
 {
 	const char *text = without_folder(got);
-	ck_assert_msg(strcmp(text, expected) == 0, "got\n  %s\nnot\n  %s", text, expected);
+	ck_assert_msg(
+		strcmp(text, expected) == 0, "got\n  %s\nnot\n  %s", text, expected);
 }
 
 #endif

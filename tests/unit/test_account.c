@@ -46,7 +46,8 @@ static int make(const char *text, const char *sender)
 static const char *servers_of(const struct envoi_account *a)
 {
 	static char text[600];
-	static const char *const policies[] = {"off", "opportunistic", "starttls", "implicit"};
+	static const char *const policies[] = {
+		"off", "opportunistic", "starttls", "implicit"};
 	text[0] = '\0';
 	for (size_t i = 0; i < a->server_count; i++) {
 		size_t used = strlen(text);
@@ -132,7 +133,8 @@ static const struct {
 	{"host h\nauth\nuser u\npassword x", "- u password", false},
 	{"host h\nauth off\nuser u\npassword x", NULL, false},
 	{"host h\nauth plain\nuser u\npassword x", "PLAIN u password", false},
-	{"host h\nauth scram-sha-256,plain\nuser u", "SCRAM-SHA-256,PLAIN u search", false},
+	{"host h\nauth scram-sha-256,plain\nuser u", "SCRAM-SHA-256 PLAIN u search",
+		false},
 	{"host h\nauth external", "EXTERNAL - none", false},
 	{"host h\nauth xoauth2\nuser u\npasswordeval x", "XOAUTH2 u shell", true},
 	{"host h\nuser u\ntoken_command tok 'a b'", "- u command", true},
@@ -163,16 +165,45 @@ START_TEST(authentication_is_made)
 	}
 	(void)snprintf(text, sizeof(text), "%s %s %s",
 		account->mechanisms != NULL ? account->mechanisms : "-",
-		account->user != NULL ? account->user : "-", kinds[account->secret->kind]);
+		account->user != NULL ? account->user : "-",
+		kinds[account->secret->kind]);
 	ck_assert_str_eq(text, auths[_i].expected);
 	ck_assert_int_eq(account->secret->is_token, auths[_i].token);
+}
+END_TEST
+
+/* A password in clear has to be asked for by a mechanism or an option. */
+START_TEST(clear_secret_wants_to_be_asked_for)
+{
+	ck_assert_int_eq(make("account a\nhost h\ntls off\nauth\nuser u\n", NULL), 0);
+	ck_assert(!account->clear_allowed);
+	teardown();
+	setup();
+	ck_assert_int_eq(
+		make("account a\nhost h\ntls off\nauth plain\nuser u\n", NULL), 0);
+	ck_assert(account->clear_allowed);
+	struct envoi_request request = {0};
+	envoi_account_apply(account, &request);
+	ck_assert(request.session.auth.wanted && request.session.auth.clear_ok);
+	ck_assert_str_eq(request.session.auth.mechanisms, "PLAIN");
+	ck_assert_str_eq(request.session.auth.user, "u");
+	ck_assert_ptr_eq(request.secret, account->secret);
+	teardown();
+	setup();
+	struct envoi_origin at = {.kind = ENVOI_ORIGIN_OPTION, .name = "--tls"};
+	ck_assert_int_eq(envoi_config_override(config, "tls", "off", &at, &err), 0);
+	ck_assert_int_eq(make("account a\nhost h\ntls on\nauth\nuser u\n", NULL), 0);
+	ck_assert(account->clear_allowed);
+	ck_assert_int_eq(account->servers[0].tls, ENVOI_TLS_OFF);
 }
 END_TEST
 
 START_TEST(command_becomes_argv)
 {
 	ck_assert_int_eq(
-		make("account a\nhost h\nauth\npassword_command ~/bin/x 'a b' ~/c\n", NULL), 0);
+		make("account a\nhost h\nauth\npassword_command ~/bin/x 'a b' ~/c\n",
+			NULL),
+		0);
 	const char *const *argv = account->secret->argv;
 	assert_same(argv[0], "bin/x");
 	ck_assert_str_eq(argv[1], "a b");
@@ -214,7 +245,8 @@ static const struct {
 START_TEST(sender_is_chosen)
 {
 	char text[300];
-	(void)snprintf(text, sizeof(text), "account default\nhost h\n%s\n", senders[_i].text);
+	(void)snprintf(
+		text, sizeof(text), "account default\nhost h\n%s\n", senders[_i].text);
 	ck_assert_msg(make(text, senders[_i].sender) == 0, "%s", err.text);
 	const char *expected = senders[_i].expected;
 	bool header = expected != NULL && strcmp(expected, "%F") == 0;
@@ -239,7 +271,8 @@ START_TEST(tls_options_are_made)
 		"account a\nhost h\ntls\ntls_pin sha256:%s\ntls_pin %s\n"
 		"tls_fingerprint 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
 		"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FE\n"
-		"tls_trust_file ~/ca.pem\ntls_cert_file /c\ntls_key_file /k\ntls_min 1.3\n"
+		"tls_trust_file ~/ca.pem\ntls_cert_file /c\ntls_key_file /k\ntls_min "
+		"1.3\n"
 		"tls_host_override mx.example\ntls_min_dh_prime_bits 1024\n"
 		"tls_priorities NORMAL\n",
 		hex, hex);
@@ -317,9 +350,11 @@ static const struct {
 	{"server submission://mx\ntls opportunistic",
 		"c:3: tls: \"opportunistic\", and server mx:587 (c:2) says starttls", ""},
 	{"server mx\nport 26",
-		"c:3: port: belongs to a host; the port of server (c:2) stands in it", ""},
+		"c:3: port: belongs to a host; the port of server (c:2) stands in it",
+		""},
 	{"server mx\nprotocol lmtp",
-		"c:3: protocol: belongs to a host; server (c:2) says it by its scheme", ""},
+		"c:3: protocol: belongs to a host; server (c:2) says it by its scheme",
+		""},
 	{"host mx\nprotocol lmtp\nport 25",
 		"c:4: port: LMTP is not spoken on port 25 (RFC 2033 section 5)", ""},
 	{"socket run/x", "c:2: socket: \"run/x\" is no absolute path", ""},
@@ -327,9 +362,11 @@ static const struct {
 		"c:3: proxy_host: envoi does not speak to SOCKS proxies, and going past "
 		"127.0.0.1 may not be what you want",
 		""},
-	{"host mx\ndomain a b", "c:3: domain: \"a b\" is no domain and no address literal", ""},
+	{"host mx\ndomain a b",
+		"c:3: domain: \"a b\" is no domain and no address literal", ""},
 	{"host mx\ntimeout dott 3", "c:3: timeout: no such phase: \"dott\"",
-		"phases are connect, greeting, ehlo, tls, auth, mail, rcpt, data, block, dot, "
+		"phases are connect, greeting, ehlo, tls, auth, mail, rcpt, data, block, "
+		"dot, "
 		"quit, total"},
 	{"host mx\nauth ntlm", "c:3: auth: ntlm is broken, and nobody describes it",
 		"auth on takes the best one the server offers"},
@@ -338,15 +375,18 @@ static const struct {
 	{"host mx\nauth gssapi", "c:3: auth: gssapi needs Kerberos, which envoi has not",
 		"auth on takes the best one the server offers"},
 	{"host mx\nauth\npassword_command bin/x",
-		"c:4: password_command: \"bin/x\" is neither a name nor an absolute path", ""},
+		"c:4: password_command: \"bin/x\" is neither a name nor an absolute path",
+		""},
 	{"host mx\nauth\npassword_credential ../x",
 		"c:4: password_credential: the name of a credential has no slash", ""},
 	{"host mx\ntls\ntls_priorities SECURE256",
-		"c:4: tls_priorities: a priority string of another TLS library; envoi uses "
+		"c:4: tls_priorities: a priority string of another TLS library; envoi "
+		"uses "
 		"OpenSSL",
 		"tls_min 1.3 asks for a version"},
 	{"host mx\ntls\ntls_crl_file /x",
-		"c:4: tls_crl_file: envoi does not read revocation lists; tls_pin trusts one "
+		"c:4: tls_crl_file: envoi does not read revocation lists; tls_pin trusts "
+		"one "
 		"certificate only",
 		""},
 	{"host mx\ntls\ntls_min_dh_prime_bits 4096",
@@ -355,7 +395,8 @@ static const struct {
 		""},
 	{"host mx\ntls\ntls_force_sslv3",
 		"c:4: tls_force_sslv3: SSLv3 is broken, and envoi does not speak it", ""},
-	{"host mx\ntls\ntls_fingerprint 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:"
+	{"host mx\ntls\ntls_fingerprint "
+	 "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:"
 	 "22:33",
 		"c:4: tls_fingerprint: a fingerprint of SHA-1, which can be forged; only "
 		"SHA-256 is taken",
@@ -371,13 +412,15 @@ static const struct {
 		"c:4: tls_certcheck: off, and a pin to check: which one counts?",
 		"a pin is trust enough: take tls_certcheck off away"},
 	{"host mx\ntls\ntls_trust_file",
-		"c:4: tls_trust_file: no CA is trusted, and there is no tls_fingerprint or "
+		"c:4: tls_trust_file: no CA is trusted, and there is no tls_fingerprint "
+		"or "
 		"tls_pin",
 		""},
 	{"host mx\ntls_key_file /x",
 		"c:3: tls_key_file: a key without a certificate (tls_cert_file)", ""},
 	{"host mx\ntls_cert_file pkcs11:x",
-		"c:3: tls_cert_file: certificates and keys are read from PEM files, not from "
+		"c:3: tls_cert_file: certificates and keys are read from PEM files, not "
+		"from "
 		"devices",
 		""},
 	{"host mx\nfrom root", "c:3: from: bad address (no \"@\"): 'root'",
@@ -427,18 +470,20 @@ static char printed[8000];
 static void print(void *context, const char *text)
 {
 	(void)context;
-	(void)strncat(printed, without_folder(text), sizeof(printed) - strlen(printed) - 2);
+	(void)strncat(
+		printed, without_folder(text), sizeof(printed) - strlen(printed) - 2);
 	(void)strcat(printed, "\n");
 }
 
 START_TEST(account_is_explained)
 {
 	printed[0] = '\0';
-	ck_assert_msg(make("defaults\ntls on\nport 587\naccount work\nhost mx.example.org\n"
-			   "from *@example.org\nauth on\nuser joe\npassword s3cret\n"
-			   "account default : work\neval echo timeout 20\n",
-			      "joe@example.org")
-			      == 0,
+	ck_assert_msg(
+		make("defaults\ntls on\nport 587\naccount work\nhost mx.example.org\n"
+		     "from *@example.org\nauth on\nuser joe\npassword s3cret\n"
+		     "account default : work\neval echo timeout 20\n",
+			"joe@example.org")
+			== 0,
 		"%s", err.text);
 	ck_assert_int_eq(envoi_account_explain(account, print, NULL, &err), 0);
 	ck_assert_ptr_null(strstr(printed, "s3cret"));
@@ -448,11 +493,13 @@ START_TEST(account_is_explained)
 		"server                  smtp mx.example.org:587                   c:5\n"
 		"  TLS                   starttls                                  "
 		"c:2 (defaults)\n"
-		"certificate             checked by the system's CAs               default\n"
+		"certificate             checked by the system's CAs               "
+		"default\n"
 		"authentication          the best one offered                      c:7\n"
 		"  user                  joe                                       c:8\n"
 		"  password              password                                  c:9\n"
-		"sender                  <joe@example.org>                         --from\n"
+		"sender                  <joe@example.org>                         "
+		"--from\n"
 		"\n"
 		"Settings:\n"
 		"host                    mx.example.org                            c:5\n"
@@ -463,7 +510,8 @@ START_TEST(account_is_explained)
 		"auth                    on                                        c:7\n"
 		"user                    joe                                       c:8\n"
 		"password                [hidden]                                  c:9\n"
-		"from                    *@example.org                             c:6\n");
+		"from                    *@example.org                             "
+		"c:6\n");
 	envoi_account_free(account);
 	struct envoi_account_options options = {.stop_fd = -1};
 	ck_assert_int_eq(envoi_account_new(config, &options, &account, &err), 0);
@@ -480,19 +528,22 @@ static const struct {
 	const char *expected;
 } checks[] = {
 	{"account a\nhost localhost\nfrom x@y\n", ""},
-	{"account default\nhost mx\n", "note: c:1: account default: mail goes in clear to mx:25\n"},
+	{"account default\nhost mx\n",
+		"note: c:1: account default: mail goes in clear to mx:25\n"},
 	{"account default\nfrom x@y\n",
 		"warning: c:1: account default has no host and no server\n"},
 	{"account default\nhost localhost\nuser x\n",
 		"warning: c:3: user: not used, because nothing says auth on\n"},
-	{"account default\nhost localhost\nauth\n", "warning: c:3: auth: there is no user\n"},
+	{"account default\nhost localhost\nauth\n",
+		"warning: c:3: auth: there is no user\n"},
 	{"account default\nhost mx\nauth\nuser x\ntls off\n",
 		"warning: c:1: account default: mail and secret go in clear to mx:25\n"},
 	{"account b\nhost localhost\n",
 		"note: c:1: account b has no from, so that only --account leads to it\n"},
 	{"account b\nhost localhost\naccount default : b\n", ""},
 	{"host localhost\naccount b\nhost localhost\nfrom x@y\n",
-		"warning: c:1: account default begins here, with a setting above all account "
+		"warning: c:1: account default begins here, with a setting above all "
+		"account "
 		"and defaults lines\n"
 		"  hint: put defaults above it if it is meant for all accounts\n"},
 	{"account default\nhost localhost\nfallback b\n",
@@ -506,7 +557,8 @@ static const struct {
 		"error: c:3: no such keyword: \"foo\"\n"
 		"error: c:4: no such keyword: \"bar\"\n"
 		"warning: c:6: port takes the place of the one in line 5\n"},
-	{"defaults\ntls_fingerprint 00\naccount a\nhost mx\ntls\nfrom x@y\naccount b : a\n"
+	{"defaults\ntls_fingerprint 00\naccount a\nhost mx\ntls\nfrom x@y\naccount b : "
+	 "a\n"
 	 "from y@y\n",
 		"error: c:2: tls_fingerprint: no SHA-256 of a certificate or public key: "
 		"\"00\"\n"},
@@ -525,8 +577,8 @@ START_TEST(configuration_is_checked)
 	(void)envoi_config_load(config, &options, &err);
 	enum envoi_status status = envoi_config_check(config, print, NULL);
 	ck_assert_str_eq(printed, checks[_i].expected);
-	ck_assert_int_eq(status,
-		strstr(printed, "error: ") != NULL ? ENVOI_STATUS_CONFIG : ENVOI_STATUS_OK);
+	ck_assert_int_eq(status, strstr(printed, "error: ") != NULL ? ENVOI_STATUS_CONFIG
+								    : ENVOI_STATUS_OK);
 }
 END_TEST
 
@@ -540,6 +592,7 @@ int main(void)
 	tcase_add_loop_test(tc, servers_are_made, 0, COUNT(servers));
 	tcase_add_test(tc, defaults_do_not_contradict_urls);
 	tcase_add_loop_test(tc, authentication_is_made, 0, COUNT(auths));
+	tcase_add_test(tc, clear_secret_wants_to_be_asked_for);
 	tcase_add_test(tc, command_becomes_argv);
 	tcase_add_loop_test(tc, sender_is_chosen, 0, COUNT(senders));
 	tcase_add_test(tc, tls_options_are_made);

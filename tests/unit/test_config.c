@@ -39,58 +39,63 @@ static const struct {
 	const char *hint;
 	const char *second;
 } bad[] = {
-	{"account a\nhots mx\n", "c:2: no such keyword: \"hots\"", "did you mean host?", NULL},
-	{"account a\nHOST mx\n", "c:2: no such keyword: \"HOST\"", "did you mean host?", NULL},
+	{"account a\nhots mx\n", "c:2: no such keyword: \"hots\"", "did you mean host?",
+		NULL},
+	{"account a\nHOST mx\n", "c:2: no such keyword: \"HOST\"", "did you mean host?",
+		NULL},
 	{"account a\ntls-pin x\n", "c:2: no such keyword: \"tls-pin\"",
 		"did you mean tls_pin?", NULL},
-	{"acount a\nhost x\n", "c:1: no such keyword: \"acount\"", "did you mean account?",
-		NULL},
+	{"acount a\nhost x\n", "c:1: no such keyword: \"acount\"",
+		"did you mean account?", NULL},
 	{"account a\nhost=mx\n", "c:2: no such keyword: \"host=mx\"",
-		"a keyword and its argument have a blank between them, and no \"=\"", NULL},
-	{"account a\nxyzzy\n", "c:2: no such keyword: \"xyzzy\"", "", NULL},
-	{"account a\npassword_fd 3\n", "c:2: no such keyword: \"password_fd\"", "",
+		"a keyword and its argument have a blank between them, and no \"=\"",
 		NULL},
+	{"account a\nxyzzy\n", "c:2: no such keyword: \"xyzzy\"", "", NULL},
+	{"account a\npassword_fd 3\n", "c:2: no such keyword: \"password_fd\"", "", NULL},
 	{"account a\nhost\n", "c:2: host needs an argument", "", NULL},
 	{"account a\nhost \"\"\n", "c:2: host needs an argument", "", NULL},
 	{"account a\nport 0\n", "c:2: port takes a number from 1 to 65535, not \"0\"", "",
 		NULL},
-	{"account a\nport 70000\n", "c:2: port takes a number from 1 to 65535, not \"70000\"",
-		"", NULL},
-	{"account a\nport smtp\n", "c:2: port takes a number from 1 to 65535, not \"smtp\"",
-		"", NULL},
+	{"account a\nport 70000\n",
+		"c:2: port takes a number from 1 to 65535, not \"70000\"", "", NULL},
+	{"account a\nport smtp\n",
+		"c:2: port takes a number from 1 to 65535, not \"smtp\"", "", NULL},
 	{"account a\nport\n", "c:2: port needs an argument", "", NULL},
 	{"account a\ntls yes\n",
-		"c:2: tls takes on, off, opportunistic, starttls, implicit, not \"yes\"", "",
-		NULL},
-	{"account a\ntls_certcheck ON\n", "c:2: tls_certcheck takes on, off, not \"ON\"", "",
-		NULL},
+		"c:2: tls takes on, off, opportunistic, starttls, implicit, not \"yes\"",
+		"", NULL},
+	{"account a\ntls_certcheck ON\n", "c:2: tls_certcheck takes on, off, not \"ON\"",
+		"", NULL},
 	{"account a\nprotocol LMTP\n", "c:2: protocol takes smtp, lmtp, not \"LMTP\"", "",
 		NULL},
 	{"account a\nset_date_header on\n",
 		"c:2: set_date_header takes auto, off, not \"on\"", "", NULL},
 	{"account a\nauth foo\n",
-		"c:2: auth takes on, off or mechanisms with commas between, not \"foo\"", "",
-		NULL},
+		"c:2: auth takes on, off or mechanisms with commas between, not \"foo\"",
+		"", NULL},
 	{"account a\nauth plain,,login\n",
 		"c:2: auth takes on, off or mechanisms with commas between, not "
 		"\"plain,,login\"",
 		"", NULL},
 	{"account a\nsyslog MAIL\n",
-		"c:2: syslog takes on, off, LOG_USER, LOG_MAIL or LOG_LOCAL0 to LOG_LOCAL7, "
+		"c:2: syslog takes on, off, LOG_USER, LOG_MAIL or LOG_LOCAL0 to "
+		"LOG_LOCAL7, "
 		"not \"MAIL\"",
 		"", NULL},
 	{"account a\ntimeout 0\n",
 		"c:2: timeout takes off, seconds, or a phase and seconds, not \"0\"", "",
 		NULL},
 	{"account a\ntimeout dot x\n",
-		"c:2: timeout takes off, seconds, or a phase and seconds, not \"dot x\"", "",
-		NULL},
+		"c:2: timeout takes off, seconds, or a phase and seconds, not \"dot x\"",
+		"", NULL},
 	{"account a\ndsn_notify failure, delay\n",
-		"c:2: dsn_notify takes off, never, or failure, delay, success with commas and "
+		"c:2: dsn_notify takes off, never, or failure, delay, success with "
+		"commas and "
 		"no blanks between, not \"failure, delay\"",
 		"", NULL},
 	{"account a\ndsn_notify never,delay\n",
-		"c:2: dsn_notify takes off, never, or failure, delay, success with commas and "
+		"c:2: dsn_notify takes off, never, or failure, delay, success with "
+		"commas and "
 		"no blanks between, not \"never,delay\"",
 		"", NULL},
 	{"account a\nforeground_timeout long\n",
@@ -109,28 +114,32 @@ static const struct {
 	{"account a\nhost x\naccount a\nhost y\n",
 		"c:3: account a is defined already, in c:1", "", NULL},
 	{"host x\naccount default\nhost y\n",
-		"c:2: account default is defined already, by the setting without account in "
+		"c:2: account default is defined already, by the setting without account "
+		"in "
 		"c:1",
 		"", NULL},
-	{"account b : z\n", "c:1: account b inherits from z, which is not defined above", "",
-		NULL},
+	{"account b : z\n", "c:1: account b inherits from z, which is not defined above",
+		"", NULL},
 	{"account b : b\n",
-		"c:1: account b inherits from b, which is not defined in a system file", "",
-		NULL},
+		"c:1: account b inherits from b, which is not defined in a system file",
+		"", NULL},
 	{"defaults x\naccount a\nhost h\n", "c:1: defaults takes no argument", "", NULL},
 	{"include\n", "c:1: include needs an argument", "", NULL},
-	{"include nowhere\n", "c:1: include: nowhere: no such file or directory", "", NULL},
+	{"include nowhere\n", "c:1: include: nowhere: no such file or directory", "",
+		NULL},
 	{"account a\nfoo\nhost\n", "c:2: no such keyword: \"foo\"", "",
 		"c:3: host needs an argument"},
 	/* Repeated and contradictory. */
-	{"account a\nhost x\nhost x\n", "c:3: host is repeated, first in line 2", "", NULL},
-	{"account a\nhost x\nport 25\nhost y\n", "c:4: host says something else in line 2",
-		"", NULL},
-	{"account a\ntls on\ntls off\n", "c:3: tls says something else in line 2", "", NULL},
+	{"account a\nhost x\nhost x\n", "c:3: host is repeated, first in line 2", "",
+		NULL},
+	{"account a\nhost x\nport 25\nhost y\n",
+		"c:4: host says something else in line 2", "", NULL},
+	{"account a\ntls on\ntls off\n", "c:3: tls says something else in line 2", "",
+		NULL},
 	{"account a\nauth xoauth2\nauth\n",
 		"c:3: auth takes the place of the one in line 2", "", NULL},
-	{"account a\npassword x\npassword y\n", "c:3: password says something else in line 2",
-		"", NULL},
+	{"account a\npassword x\npassword y\n",
+		"c:3: password says something else in line 2", "", NULL},
 	{"account a\npassword x\npasswordeval y\n",
 		"c:3: passwordeval and password (line 2) exclude each other", "", NULL},
 	{"account a\nhost x\nserver y\n",
@@ -140,8 +149,8 @@ static const struct {
 		"c:3: socket and server (line 2) exclude each other", "", NULL},
 	{"account a\nfrom x@y\nfrom x@y\n", "c:3: from is repeated, first in line 2", "",
 		NULL},
-	{"account a\nserver x\nserver y\ntls_pin a\ntls_pin b\ntls_fingerprint c\n", NULL, NULL,
-		NULL},
+	{"account a\nserver x\nserver y\ntls_pin a\ntls_pin b\ntls_fingerprint c\n", NULL,
+		NULL, NULL},
 	{"account a\nport 25\nport 26\nport 27\n",
 		"c:3: port takes the place of the one in line 2", "",
 		"c:4: port takes the place of the one in line 3"},
@@ -155,7 +164,8 @@ START_TEST(fault_is_told_in_words)
 	(void)load(bad[_i].text);
 	const struct envoi_diagnostic *first = envoi_config_diagnostic(config, 0);
 	if (bad[_i].first == NULL) {
-		ck_assert_msg(first == NULL, "%s", first != NULL ? first->error.text : "");
+		ck_assert_msg(
+			first == NULL, "%s", first != NULL ? first->error.text : "");
 		return;
 	}
 	ck_assert_ptr_nonnull(first);
@@ -163,7 +173,8 @@ START_TEST(fault_is_told_in_words)
 	ck_assert_str_eq(first->error.hint, bad[_i].hint);
 	const struct envoi_diagnostic *second = envoi_config_diagnostic(config, 1);
 	if (bad[_i].second == NULL) {
-		ck_assert_msg(second == NULL, "%s", second != NULL ? second->error.text : "");
+		ck_assert_msg(
+			second == NULL, "%s", second != NULL ? second->error.text : "");
 		return;
 	}
 	ck_assert_ptr_nonnull(second);
@@ -249,8 +260,8 @@ static const struct envoi_setting *setting_of(
 	struct envoi_chosen chosen;
 	ck_assert_int_eq(
 		envoi_config_choose(config, account, NULL, -1, &chosen, &err), 0);
-	int result = envoi_settings_resolve(
-		config, chosen.section, true, -1, settings, &err);
+	int result =
+		envoi_settings_resolve(config, chosen.section, true, -1, settings, &err);
 	ck_assert_msg(result == 0, "%s", err.text);
 	return envoi_settings_last(settings, key);
 }
@@ -276,8 +287,11 @@ END_TEST
 /* Also without a last line end, with CRLF, with a byte order mark. */
 START_TEST(line_ends_do_not_matter)
 {
-	static const char *const texts[] = {"account a\nhost h", "account a\r\nhost h\r\n",
-		"\xef\xbb\xbf" "account a\nhost h\n", "\n\n\naccount a\n\n\nhost h\n\n"};
+	static const char *const texts[] = {"account a\nhost h",
+		"account a\r\nhost h\r\n",
+		"\xef\xbb\xbf"
+		"account a\nhost h\n",
+		"\n\n\naccount a\n\n\nhost h\n\n"};
 	struct envoi_settings settings;
 	ck_assert_msg(load(texts[_i]) == 0, "%s", err.text);
 	ck_assert_str_eq(setting_of(&settings, "a", ENVOI_KEY_HOST)->text, "h");
@@ -333,13 +347,15 @@ static const struct {
 	{"defaults\nport 5\naccount a\nhost a\nport 6\naccount b : a\ndefaults\nport 7\n"
 	 "account c : b\n",
 		"c", "host=a@4 port=6@5"},
-	{"account a\nhost h\naccount default : a\nport 99\n", "default", "host=h@2 port=99@4"},
+	{"account a\nhost h\naccount default : a\nport 99\n", "default",
+		"host=h@2 port=99@4"},
 	{"account a\nhost a\nuser u\naccount b : a\nuser\n", "b", "host=a@2 user=@5"},
 	{"account a\nhost h\naccount  e  :  a  ,  a \n", "e", "host=h@2"},
 	{"account a\nport 1\nport 2\n", "a", "port=2@3"},
 	/* envoi's own. */
 	{"account a\nhost a\naccount b : a\nserver s\n", "b", "server=s@4"},
-	{"account a\nhost a\nsocket /s\naccount b : a\nsocket\n", "b", "host=a@2 socket=@5"},
+	{"account a\nhost a\nsocket /s\naccount b : a\nsocket\n", "b",
+		"host=a@2 socket=@5"},
 	{"account a\nhost a\nsocket /s\naccount b : a\nhost b\n", "b",
 		"host=b@5 socket=/s@3"},
 	{"account a\npasswordeval x\naccount b : a\npassword\n", "b",
@@ -388,7 +404,8 @@ static const struct {
 } late[] = {
 	{"account a\neval echo nonsense x\n", "c:2: no such keyword: \"nonsense\""},
 	{"account a\neval echo account b\n",
-		"c:2: eval: the command printed \"account\"; only settings of an account can "
+		"c:2: eval: the command printed \"account\"; only settings of an account "
+		"can "
 		"come from one"},
 	{"account a\neval true\n", "c:2: eval: the command printed no setting: true"},
 	{"account a\neval echo\n", "c:2: eval: the command printed no setting: echo"},
@@ -441,15 +458,16 @@ START_TEST(many_parents_end)
 	struct envoi_settings settings;
 	struct envoi_chosen chosen;
 	for (int i = 1; i < 40; i++) {
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "account a%d : a%d, a%d\n",
-			i, i - 1, i - 1);
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+			"account a%d : a%d, a%d\n", i, i - 1, i - 1);
 	}
 	ck_assert_int_eq(load(text), 0);
 	ck_assert_int_eq(envoi_config_choose(config, "a39", NULL, -1, &chosen, &err), 0);
 	ck_assert_int_eq(
 		envoi_settings_resolve(config, chosen.section, true, -1, &settings, &err),
 		-1);
-	ck_assert_ptr_nonnull(strstr(err.text, "inherits from itself by way of others, or"));
+	ck_assert_ptr_nonnull(
+		strstr(err.text, "inherits from itself by way of others, or"));
 }
 END_TEST
 

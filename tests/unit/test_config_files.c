@@ -169,7 +169,10 @@ START_TEST(strange_files_are_refused)
 	ck_assert_int_eq(mkfifo(path_of("fifo"), 0600), 0);
 	assert_fails(path_of("fifo"), "fifo: is a pipe, not a file", "");
 	assert_fails("/dev/zero", "/dev/zero: is a device, not a file", "");
-	assert_fails(write_bytes("elf", "\x7f" "ELF\0\1\2\n\3\n", 9, 0600),
+	assert_fails(write_bytes("elf",
+			     "\x7f"
+			     "ELF\0\1\2\n\3\n",
+			     9, 0600),
 		"elf:1: a NUL: this is no text file", "");
 	const char *big = write_file("big", "account a\n");
 	ck_assert_int_eq(truncate(big, 100 << 20), 0);
@@ -190,7 +193,8 @@ START_TEST(strange_files_are_refused)
 	again();
 	if (geteuid() == 0) {
 		ck_assert_int_eq(chown(path_of("open/c"), 1234, (gid_t)-1), 0);
-		assert_fails(path_of("open/c"), "open/c: belongs to another user (uid 1234)", "");
+		assert_fails(path_of("open/c"),
+			"open/c: belongs to another user (uid 1234)", "");
 	}
 }
 END_TEST
@@ -225,16 +229,19 @@ START_TEST(password_wants_a_private_file)
 {
 	static const char text[] = "account a\nhost h\n\npassword x\n";
 	const char *path = write_bytes("c", text, sizeof(text) - 1, 0644);
-	assert_fails(path, "c:4: a password in a file that other users may read (mode 0644)",
+	assert_fails(path,
+		"c:4: a password in a file that other users may read (mode 0644)",
 		"chmod 600 c");
 	path = write_bytes("c", text, sizeof(text) - 1, 0640);
-	assert_fails(path, "c:4: a password in a file that other users may read (mode 0640)",
+	assert_fails(path,
+		"c:4: a password in a file that other users may read (mode 0640)",
 		"chmod 600 c");
 	path = write_bytes("c", text, sizeof(text) - 1, 0400);
 	ck_assert_int_eq(load(path), 0);
 	again();
 	/* Without one it may be read by all; nor is a command a secret. */
-	path = write_bytes("c", "account a\nhost h\npassword\npasswordeval x\n", 41, 0644);
+	path = write_bytes(
+		"c", "account a\nhost h\npassword\npasswordeval x\n", 41, 0644);
 	ck_assert_int_eq(load(path), 0);
 	again();
 	/* What is included counts as well. */
@@ -250,7 +257,8 @@ START_TEST(password_wants_a_private_file)
 		again();
 		write_bytes("etc/envoi/config", text, sizeof(text) - 1, 0644);
 		assert_fails(NULL,
-			"etc/envoi/config:4: a password in a file that other users may read "
+			"etc/envoi/config:4: a password in a file that other users may "
+			"read "
 			"(mode 0644)",
 			"chmod o= etc/envoi/config");
 	}
@@ -264,8 +272,9 @@ START_TEST(system_and_user_file_are_merged)
 	write_file("etc/envoi/config", "defaults\nport 1\naccount relay\nhost sys\n"
 				       "from *@example.org\naccount sysonly\nhost s\n"
 				       "account default : relay\n");
-	write_file(".config/envoi/config", "account mine : sysonly\nfrom joe@example.org\n"
-					   "account relay : relay\nport 2\n");
+	write_file(".config/envoi/config",
+		"account mine : sysonly\nfrom joe@example.org\n"
+		"account relay : relay\nport 2\n");
 	ck_assert_int_eq(load(NULL), 0);
 	/* A user's account may inherit from a system's, and from the one whose
 	 * place it takes; a system's inherits from the user's of that name. */
@@ -294,8 +303,9 @@ END_TEST
 /* As msmtp 1.8.23 does it with its own files. */
 START_TEST(files_of_msmtp_are_merged_as_msmtp_does)
 {
-	write_file("etc/msmtprc", "account s\nhost sys\nfrom x@y.z\naccount onlysys\nhost os\n"
-				  "account default : s\n");
+	write_file("etc/msmtprc",
+		"account s\nhost sys\nfrom x@y.z\naccount onlysys\nhost os\n"
+		"account default : s\n");
 	write_file(".msmtprc", "account u\nhost user\nfrom *@y.z\naccount s\nhost ours\n"
 			       "from q@y.z\n");
 	ck_assert_int_eq(load(NULL), 0);
@@ -388,7 +398,8 @@ START_TEST(include_can_go_wrong)
 		write_file(name, text);
 	}
 	assert_fails(path_of("n0"),
-		"n8:1: include: more than 64 files, or one in the other more than 8 deep", "");
+		"n8:1: include: more than 64 files, or one in the other more than 8 deep",
+		"");
 }
 END_TEST
 
@@ -416,7 +427,8 @@ static const struct {
 		"default d"},
 	{"account a\nhost h\nfrom x@y.z\naccount b\nhost i\nfrom x@y.z\n", NULL, "x@y.z",
 		"a h"},
-	{"account a\nhost h\nfrom x@y.z\naccount default\nhost i\n", NULL, "", "default i"},
+	{"account a\nhost h\nfrom x@y.z\naccount default\nhost i\n", NULL, "",
+		"default i"},
 	{"account d\nhost h\nfrom x@y\nallow_from_override off\n", NULL, "x@y", "d h"},
 	{"defaults\nfrom x@y\naccount a\nhost h\n", NULL, "x@y", "a h"},
 	{"account a\nhost h\nfrom x@y\naccount b : a\nhost i\n", "b", "x@y", "b i"},
@@ -424,10 +436,10 @@ static const struct {
 	{"account c\nhost h\nfrom a@b\nfrom *@d\n", NULL, "x@d", "c h"},
 	{"account c\nhost h\nfrom %U@b.org\n", NULL, "joe@b.org", "c h"},
 	{"account c\nhost h\nfrom *@B.org\n", NULL, "x@b.ORG", "c h"},
-	{"account a\nhost a\neval echo from x@y\naccount b\nhost b\nfrom x@y\n", NULL, "x@y",
-		"b b"},
-	{"account a\nhost a\neval echo from x@y\naccount b\nhost b\nfrom z@y\n", NULL, "x@y",
-		"a a"},
+	{"account a\nhost a\neval echo from x@y\naccount b\nhost b\nfrom x@y\n", NULL,
+		"x@y", "b b"},
+	{"account a\nhost a\neval echo from x@y\naccount b\nhost b\nfrom z@y\n", NULL,
+		"x@y", "a a"},
 };
 
 START_TEST(account_is_chosen)
@@ -442,7 +454,8 @@ START_TEST(missing_account_is_told)
 	struct envoi_chosen chosen;
 	ck_assert_int_eq(
 		load(write_file("c", "account work\nhost a\naccount home\nhost b\n")), 0);
-	ck_assert_int_eq(envoi_config_choose(config, "wrok", NULL, -1, &chosen, &err), -1);
+	ck_assert_int_eq(
+		envoi_config_choose(config, "wrok", NULL, -1, &chosen, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_CONFIG);
 	assert_same(err.text, "no account wrok in c");
 	ck_assert_str_eq(err.hint, "there is work, home");
