@@ -6,6 +6,7 @@
 
 int cmd_send(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
+int cmd_config(int argc, char **argv);
 int cmd_sink(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 

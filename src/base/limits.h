@@ -64,5 +64,18 @@
 #define ENVOI_LIMIT_LINKS 40
 /* Lines of the log that wait for the end of their session. */
 #define ENVOI_LIMIT_LOG_HELD (1u << 20)
+/* A configuration file: hundreds of accounts with long comments are real. */
+#define ENVOI_LIMIT_CONFIG (1u << 20)
+/* A line of it: an OAuth token in an eval is some kB. */
+#define ENVOI_LIMIT_CONFIG_LINE 65536
+/* Settings and sections in all files of a configuration. */
+#define ENVOI_LIMIT_CONFIG_ENTRIES 20000
+/* Files of a configuration, and how deep they include each other. */
+#define ENVOI_LIMIT_CONFIG_FILES 64
+#define ENVOI_LIMIT_CONFIG_DEPTH 8
+/* Accounts that inherit from each other, in a row. */
+#define ENVOI_LIMIT_CONFIG_PARENTS 32
+/* Faults of a configuration that are told. */
+#define ENVOI_LIMIT_DIAGNOSTICS 100
 
 #endif

@@ -30,7 +30,7 @@ FLOORS = {
         {"error", "address", "message", "server", "session", "tls"},
         {"openssl"},
     ),
-    "config": ({"base", "message"}, {"error", "address", "message", "secret"}, set()),
+    "config": ({"base", "message"}, {"error", "address", "message", "secret", "config"}, set()),
     "submit": (
         {"base", "protocol", "message", "net", "config"},
         EVERY_PUBLIC - {"sink"},

@@ -1,0 +1,167 @@
+/*
+ * An account: everything the configuration and the command line say about how
+ * to send, as values to be used, and where each came from.
+ */
+#ifndef ENVOI_ACCOUNT_H
+#define ENVOI_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <envoi/config.h>
+#include <envoi/error.h>
+#include <envoi/secret.h>
+#include <envoi/server.h>
+#include <envoi/session.h>
+#include <envoi/submit.h>
+#include <envoi/tls.h>
+
+/** What to do with a header field. */
+enum envoi_header_policy {
+	/** Add it when it is missing. */
+	ENVOI_HEADER_AUTO,
+	/** Replace it. */
+	ENVOI_HEADER_ON,
+	ENVOI_HEADER_OFF,
+};
+
+enum envoi_delivery {
+	/** Nothing was said. */
+	ENVOI_DELIVERY_DEFAULT,
+	ENVOI_DELIVERY_FOREGROUND,
+	ENVOI_DELIVERY_BACKGROUND,
+	ENVOI_DELIVERY_QUEUE,
+};
+
+enum envoi_long_lines {
+	ENVOI_LONG_LINES_DEFAULT,
+	ENVOI_LONG_LINES_ENCODE,
+	ENVOI_LONG_LINES_PASS,
+	ENVOI_LONG_LINES_REFUSE,
+};
+
+/** Bits of envoi_account.dsn_notify; 0: the servers decide. */
+enum {
+	ENVOI_NOTIFY_NEVER = 1 << 0,
+	ENVOI_NOTIFY_FAILURE = 1 << 1,
+	ENVOI_NOTIFY_DELAY = 1 << 2,
+	ENVOI_NOTIFY_SUCCESS = 1 << 3,
+};
+
+/** Pointers are the account's, unless said otherwise. NULL: nothing was said. */
+struct envoi_account {
+	/** NULL: there is none, only options and defaults. */
+	const char *name;
+	/** Tried in order; each with its own TLS policy. None: say so. */
+	struct envoi_server *servers;
+	size_t server_count;
+	/** Accounts to try when these servers take nothing; count of them. */
+	const char **fallbacks;
+	size_t fallback_count;
+	const char *source_address;
+	/** Name for EHLO. */
+	const char *helo;
+	/** As in struct envoi_session_options. */
+	int64_t timeout_us[ENVOI_PHASE_COUNT];
+	struct envoi_tls_options tls;
+
+	/** Authenticate, or send nothing. */
+	bool auth;
+	/** Upper case, blanks between; NULL: the best one offered. */
+	const char *mechanisms;
+	const char *user;
+	/** Never NULL; of kind NONE when no secret is needed. */
+	const struct envoi_secret_source *secret;
+	/** A password or token may be shown on a link without TLS: that was
+	 * asked for in so many words. */
+	bool clear_allowed;
+
+	/** Envelope sender as made by envoi_address_parse(); "" is the null
+	 * one. NULL: the caller's business (the login). */
+	const char *sender;
+	/** It is what the account says, whatever was asked for. */
+	bool sender_forced;
+	/** It is to be taken from the message's From field ("from %F"). */
+	bool sender_from_header;
+	/** For a From field that is made. */
+	const char *full_name;
+	enum envoi_header_policy from_header;
+	enum envoi_header_policy date_header;
+	enum envoi_header_policy msgid_header;
+	bool keep_bcc;
+	bool undisclosed_recipients;
+	enum envoi_long_lines long_lines;
+	bool ignore_dots;
+	unsigned dsn_notify;
+	/** "HDRS", "FULL". */
+	const char *dsn_return;
+	/** Path. */
+	const char *aliases;
+	/** Of bare names ("root"), from maildomain. */
+	const char *mail_domain;
+
+	enum envoi_delivery delivery;
+	int64_t foreground_timeout_us;
+	/** Path, or "-" for stdout. */
+	const char *logfile;
+	/** strftime(3); NULL: the default. */
+	const char *logfile_time_format;
+	/** "LOG_MAIL". */
+	const char *syslog_facility;
+};
+
+struct envoi_account_options {
+	/** -a; NULL: chosen by sender, else the account called default. */
+	const char *name;
+	/** -f, as made by envoi_address_parse(); NULL: not given. */
+	const char *sender;
+	/** Do not run the commands of eval lines; what they would say is
+	 * missing then. */
+	bool no_eval;
+	/** Readable when such a command shall be stopped; -1: never. */
+	int stop_fd;
+};
+
+/**
+ * Chooses an account and works out what it says. There may be none, without an
+ * error: then it is made of overrides and defaults. config outlives it.
+ *
+ * CONFIG, or USAGE for what an option says, with the line or option: no such
+ * account; values that do not fit or contradict each other; what envoi does
+ * not do (with the reason). AUTH, TEMPORARY, SYSTEM: an eval's command failed.
+ */
+int envoi_account_new(struct envoi_config *config,
+	const struct envoi_account_options *options, struct envoi_account **ret_account,
+	struct envoi_error *err);
+
+/** Accepts NULL. */
+void envoi_account_free(struct envoi_account *account);
+
+/** Fills in what the account says of servers, session options, TLS,
+ * authentication, sender and local address; nothing is set to NULL. The
+ * account outlives the request. */
+void envoi_account_apply(
+	const struct envoi_account *account, struct envoi_request *request);
+
+/** Takes a line without its line end; the text is valid during the call. */
+typedef void (*envoi_line_fn)(void *context, const char *text);
+
+/**
+ * The account as lines "keyword value origin", one a setting that counts, the
+ * defaults of the most important ones included. Never a secret. -1: no memory.
+ */
+int envoi_account_explain(const struct envoi_account *account, envoi_line_fn line,
+	void *context, struct envoi_error *err);
+
+/**
+ * Looks for faults in a configuration: what was found when it was loaded, and
+ * what each account would make of it; files that cannot be read; accounts
+ * nobody will ever use. Runs no command, opens no connection. Each goes to
+ * line ("FILE:LINE: warning: ..."), hints in lines of their own. The status is
+ * OK when there are warnings at most, else CONFIG (SYSTEM: no memory).
+ */
+enum envoi_status envoi_config_check(
+	struct envoi_config *config, envoi_line_fn line, void *context);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * Shared by the files that make an account of settings.
+ */
+#ifndef ENVOI_SUBMIT_ACCOUNT_INTERNAL_H
+#define ENVOI_SUBMIT_ACCOUNT_INTERNAL_H
+
+#include <envoi/account.h>
+
+#include "config/secret_source.h"
+#include "config/settings.h"
+
+/** The account with what backs it. face comes first: one is the other. */
+struct account {
+	struct envoi_account face;
+	struct envoi_settings settings;
+	struct envoi_chosen chosen;
+	/** How the sender came about: its setting, or an option; DEFAULT. */
+	struct envoi_origin sender_origin;
+	struct envoi_secret_source secret;
+	char secret_origin[300];
+	char **argv;
+	char *mechanisms;
+	char *sender;
+	unsigned char (*pins)[32];
+};
+
+/** Each sets a part of account->face from account->settings. */
+int envoi_account_servers(struct account *account, struct envoi_error *err);
+int envoi_account_tls(struct account *account, struct envoi_error *err);
+int envoi_account_auth(struct account *account, struct envoi_error *err);
+int envoi_account_sender(
+	struct account *account, const char *given, struct envoi_error *err);
+int envoi_account_rest(struct account *account, struct envoi_error *err);
+
+/** The text of a setting, NULL: unset. */
+const char *envoi_account_text(const struct account *account, enum envoi_key key);
+
+/** Was it said, and is it this word? */
+bool envoi_account_is(
+	const struct account *account, enum envoi_key key, const char *word);
+
+/** "FILE:LINE: keyword: text", with the keyword of the setting. Always -1. */
+int envoi_account_error(struct envoi_error *err, const struct account *account,
+	enum envoi_key key, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/** Seconds with fractions, known to be good, as microseconds. */
+int64_t envoi_account_seconds(const char *text);
+
+/** Can nobody listen on the way to it? Loopback or a unix socket. */
+bool envoi_account_is_local(const struct envoi_server *server);
+
+/** "off", "opportunistic", "starttls", "implicit". */
+const char *envoi_account_tls_name(enum envoi_tls_policy policy);
+
+#endif
