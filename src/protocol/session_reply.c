@@ -91,7 +91,8 @@ static void data_reply(struct envoi_session *s, struct work *work,
 static bool is_chunking_lie(const struct work *work, const struct envoi_reply *reply)
 {
 	bool unknown = reply->code >= 500 && reply->code <= 504;
-	return work->chunked && unknown && work->accepted > 0 && !work->redone;
+	return work->chunked && unknown && work->accepted > 0 && !work->redone
+	       && work->mail == MAIL_ACCEPTED;
 }
 
 static void end_reply(struct envoi_session *s, struct work *work, size_t recipient,

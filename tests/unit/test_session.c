@@ -578,6 +578,19 @@ START_TEST(no_chunk_behind_a_refused_mail)
 }
 END_TEST
 
+START_TEST(a_refused_mail_is_no_trouble_of_chunking)
+{
+	struct talk talk;
+	talk_begin(&talk, OPTIONS(0));
+	talk_mail(&talk, BODY, 1);
+	talk_greet(&talk, PIPE);
+	talk_server(&talk, "550 no\r\n250 yes\r\n503 no mail\r\n");
+	check_outcome(&talk, 0, 0, ENVOI_OUTCOME_REJECTED, ENVOI_STATUS_REFUSED);
+	ck_assert_int_eq(talk.mails[0].people[0].result.reply.code, 550);
+	talk_end(&talk);
+}
+END_TEST
+
 START_TEST(a_chunk_refused_early_is_ended)
 {
 	/* Small: the session goes on in step. */
@@ -728,6 +741,7 @@ int main(void)
 	tcase_add_test(tcase, stopped_twice_and_late);
 	tcase_add_test(tcase, nothing_follows_the_dot_for_nobody_in_lmtp);
 	tcase_add_test(tcase, no_chunk_behind_a_refused_mail);
+	tcase_add_test(tcase, a_refused_mail_is_no_trouble_of_chunking);
 	tcase_add_test(tcase, a_chunk_refused_early_is_ended);
 	tcase_add_test(tcase, a_421_at_every_place);
 	tcase_add_test(tcase, a_421_with_the_reply_to_ehlo);
