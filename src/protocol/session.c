@@ -237,7 +237,10 @@ void envoi_session_over(struct envoi_session *s, enum envoi_phase phase,
 	s->closing = true;
 	if (s->facts.close == ENVOI_CLOSE_OPEN) {
 		s->facts.close = ENVOI_CLOSE_REPLY;
-		(void)envoi_reply_copy(&s->facts.close_reply, reply);
+		if (envoi_reply_copy(&s->facts.close_reply, reply) != 0) {
+			/* Recipients are settled by its code, with or without words. */
+			s->facts.close_reply.code = reply->code;
+		}
 	}
 	struct envoi_error err;
 	(void)envoi_error_set(

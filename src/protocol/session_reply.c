@@ -91,7 +91,8 @@ static void data_reply(struct envoi_session *s, struct work *work,
 static bool is_chunking_lie(const struct work *work, const struct envoi_reply *reply)
 {
 	bool unknown = reply->code >= 500 && reply->code <= 504;
-	return work->chunked && unknown && work->accepted > 0 && !work->redone;
+	return work->chunked && unknown && work->accepted > 0 && !work->redone
+	       && work->mail == MAIL_ACCEPTED;
 }
 
 static void end_reply(struct envoi_session *s, struct work *work, size_t recipient,
@@ -166,6 +167,45 @@ static void return_unbegun(struct envoi_session *s, const char *why)
 	}
 }
 
+/*
+ * Behind a 421, which answers all that is open: refusals are its echo. But a
+ * server may still take what was sent before, and then that is what counts;
+ * for whom, its replies to MAIL and RCPT tell.
+ */
+static void late_reply(struct envoi_session *s, const struct expected *e,
+	struct envoi_reply *reply, int64_t now)
+{
+	struct work *work = e->work;
+	bool positive = reply->code / 100 == 2;
+	switch (e->verb) {
+	case VERB_MAIL:
+		work->mail = positive ? MAIL_ACCEPTED : MAIL_REFUSED;
+		break;
+	case VERB_RCPT:
+		if (positive) {
+			rcpt_reply(s, work, e->recipient, reply);
+		} else if (work->mail != MAIL_REFUSED) {
+			rcpt_reply(s, work, e->recipient, &s->facts.close_reply);
+		}
+		break;
+	case VERB_DATA:
+		if (reply->code / 100 == 3) {
+			/* It waits for a message, and would take QUIT for one. */
+			envoi_session_lost(s, ENVOI_CLOSE_REPLY, now);
+		}
+		break;
+	case VERB_END:
+		end_reply(
+			s, work, e->recipient, positive ? reply : &s->facts.close_reply);
+		break;
+	default:
+		break;
+	}
+	if (s->state != STATE_CLOSED && e->verb == VERB_END) {
+		envoi_session_work_check_finished(s, work);
+	}
+}
+
 void envoi_session_transaction_reply(struct envoi_session *s, const struct expected *e,
 	struct envoi_reply *reply, int64_t now)
 {
@@ -178,7 +218,8 @@ void envoi_session_transaction_reply(struct envoi_session *s, const struct expec
 		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		return;
 	}
-	if (s->over && e->verb != VERB_END) {
+	if (s->over) {
+		late_reply(s, e, reply, now);
 		return;
 	}
 	switch (e->verb) {

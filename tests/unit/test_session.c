@@ -578,6 +578,19 @@ START_TEST(no_chunk_behind_a_refused_mail)
 }
 END_TEST
 
+START_TEST(a_refused_mail_is_no_trouble_of_chunking)
+{
+	struct talk talk;
+	talk_begin(&talk, OPTIONS(0));
+	talk_mail(&talk, BODY, 1);
+	talk_greet(&talk, PIPE);
+	talk_server(&talk, "550 no\r\n250 yes\r\n503 no mail\r\n");
+	check_outcome(&talk, 0, 0, ENVOI_OUTCOME_REJECTED, ENVOI_STATUS_REFUSED);
+	ck_assert_int_eq(talk.mails[0].people[0].result.reply.code, 550);
+	talk_end(&talk);
+}
+END_TEST
+
 START_TEST(a_chunk_refused_early_is_ended)
 {
 	/* Small: the session goes on in step. */
@@ -633,6 +646,69 @@ START_TEST(a_421_at_every_place)
 		}
 		talk_end(&talk);
 	}
+}
+END_TEST
+
+/* A server that says 421 and works on: what it refuses is the echo, what it
+ * takes is taken. */
+START_TEST(replies_behind_a_421)
+{
+	static const struct {
+		const char *say;
+		enum envoi_outcome first, second;
+		/** The reply that decided the second; 0: none. */
+		int code;
+	} cases[] = {
+		/* All refused behind it. */
+		{"421 m\r\n503 r\r\n503 e\r\n503 R\r\n503 M\r\n503 r\r\n503 e\r\n",
+			ENVOI_OUTCOME_DEFERRED, ENVOI_OUTCOME_DEFERRED, 421},
+		{"250 m\r\n250 r\r\n421 e\r\n250 R\r\n250 M\r\n550 r\r\n503 e\r\n",
+			ENVOI_OUTCOME_DEFERRED, ENVOI_OUTCOME_DEFERRED, 421},
+		{"250 m\r\n250 r\r\n250 e\r\n421 R\r\n550 M\r\n550 r\r\n554 e\r\n",
+			ENVOI_OUTCOME_DELIVERED, ENVOI_OUTCOME_DEFERRED, 421},
+		/* The first or the second is taken nevertheless. */
+		{"250 m\r\n250 r\r\n421 e\r\n250 R\r\n250 M\r\n250 r\r\n250 e\r\n",
+			ENVOI_OUTCOME_DEFERRED, ENVOI_OUTCOME_DELIVERED, 250},
+		{"250 m\r\n250 r\r\n250 e\r\n421 R\r\n250 M\r\n250 r\r\n250 e\r\n",
+			ENVOI_OUTCOME_DELIVERED, ENVOI_OUTCOME_DELIVERED, 250},
+		/* Taken, though its MAIL was answered 421: as whose, for whom? */
+		{"250 m\r\n250 r\r\n250 e\r\n250 R\r\n421 M\r\n250 r\r\n250 e\r\n",
+			ENVOI_OUTCOME_DELIVERED, ENVOI_OUTCOME_UNKNOWN, 0},
+		/* Taken, and not for this one. */
+		{"250 m\r\n250 r\r\n250 e\r\n421 R\r\n250 M\r\n550 r\r\n250 e\r\n",
+			ENVOI_OUTCOME_DELIVERED, ENVOI_OUTCOME_DEFERRED, 421},
+		{"250 m\r\n250 r\r\n250 e\r\n250 R\r\n250 M\r\n421 r\r\n250 e\r\n",
+			ENVOI_OUTCOME_DELIVERED, ENVOI_OUTCOME_DEFERRED, 421},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct talk talk;
+		talk_begin(&talk, OPTIONS(0));
+		talk_mail(&talk, BODY, 1);
+		talk_mail(&talk, BODY, 1);
+		talk_greet(&talk, PIPE);
+		talk_server(&talk, cases[i].say);
+		talk_server(&talk, "221 bye\r\n");
+		check_closed(&talk, ENVOI_CLOSE_REPLY);
+		ck_assert_int_eq(talk_outcome(&talk, 0, 0), cases[i].first);
+		ck_assert_int_eq(talk_outcome(&talk, 1, 0), cases[i].second);
+		ck_assert_int_eq(
+			talk.mails[1].people[0].result.reply.code, cases[i].code);
+		talk_end(&talk);
+	}
+}
+END_TEST
+
+START_TEST(a_354_behind_a_421_gets_no_quit_as_a_message)
+{
+	struct talk talk;
+	talk_begin(&talk, OPTIONS(0));
+	talk_mail(&talk, BODY, 1);
+	talk_greet(&talk, "250-mx\r\n250 PIPELINING\r\n");
+	talk_server(&talk, "421 m\r\n250 r\r\n354 go\r\n");
+	check_closed(&talk, ENVOI_CLOSE_REPLY);
+	ck_assert_int_eq(FACTS(&talk)->close_reply.code, 421);
+	check_outcome(&talk, 0, 0, ENVOI_OUTCOME_DEFERRED, ENVOI_STATUS_TEMPORARY);
+	talk_end(&talk);
 }
 END_TEST
 
@@ -728,8 +804,11 @@ int main(void)
 	tcase_add_test(tcase, stopped_twice_and_late);
 	tcase_add_test(tcase, nothing_follows_the_dot_for_nobody_in_lmtp);
 	tcase_add_test(tcase, no_chunk_behind_a_refused_mail);
+	tcase_add_test(tcase, a_refused_mail_is_no_trouble_of_chunking);
 	tcase_add_test(tcase, a_chunk_refused_early_is_ended);
 	tcase_add_test(tcase, a_421_at_every_place);
+	tcase_add_test(tcase, replies_behind_a_421);
+	tcase_add_test(tcase, a_354_behind_a_421_gets_no_quit_as_a_message);
 	tcase_add_test(tcase, a_421_with_the_reply_to_ehlo);
 	tcase_add_test(tcase, sessions_are_freed_in_any_state);
 	tcase_add_test(tcase, aborted_in_any_state);

@@ -40,6 +40,8 @@ static void add(struct record *record, const struct wire *wire, const struct mai
 	if (!is_fine(mail->code) && mail->end / 100 == 2 && was_for_somebody(mail)) {
 		/* Taken although MAIL was refused: for whom, nobody knows. */
 		record->open++;
+	} else if (!is_fine(mail->code)) {
+		record->negative++;
 	}
 	if (!is_fine(mail->code) || !is_fine(rcpt->code)) {
 		return;
