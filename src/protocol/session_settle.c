@@ -120,6 +120,10 @@ void envoi_session_settle_words(struct envoi_session *s, struct work *work,
 	enum envoi_outcome outcome, enum envoi_phase phase, enum envoi_status status,
 	bool again, const char *words)
 {
+	if (outcome == ENVOI_OUTCOME_UNTRIED && work->redone && again) {
+		/* It was tried once, and is not tried again. */
+		outcome = ENVOI_OUTCOME_DEFERRED;
+	}
 	for (size_t i = 0; i < work->transaction->count; i++) {
 		struct envoi_result *result = &work->transaction->recipients[i]->result;
 		if (result->outcome != ENVOI_OUTCOME_PENDING) {
