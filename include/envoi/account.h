@@ -112,7 +112,9 @@ struct envoi_account {
 };
 
 struct envoi_account_options {
-	/** -a; NULL: chosen by sender, else the account called default. */
+	/** -a; NULL: chosen by sender, else the account called default; none
+	 * when a server was named by envoi_config_override(): what the files
+	 * say, a password above all, is not for that one. */
 	const char *name;
 	/** -f, as made by envoi_address_parse(); NULL: not given. */
 	const char *sender;

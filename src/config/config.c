@@ -87,17 +87,26 @@ int envoi_config_error(struct envoi_error *err, const struct envoi_origin *origi
 void envoi_config_tell(struct envoi_config *config, enum envoi_severity severity,
 	const struct envoi_error *error)
 {
-	if (config->diagnostic_count >= ENVOI_LIMIT_DIAGNOSTICS
-		|| envoi_config_grow(&config->diagnostics, config->diagnostic_count,
-			   sizeof(*config->diagnostics))
-			   != 0) {
+	if (severity == ENVOI_SEVERITY_ERROR
+		&& config->first_error.status == ENVOI_STATUS_OK) {
+		config->first_error = *error;
+	}
+	if (config->diagnostic_count >= ENVOI_LIMIT_DIAGNOSTICS) {
 		return;
 	}
 	struct envoi_diagnostic *diagnostic = malloc(sizeof(*diagnostic));
-	if (diagnostic != NULL) {
-		*diagnostic = (struct envoi_diagnostic){severity, *error};
-		config->diagnostics[config->diagnostic_count++] = diagnostic;
+	if (diagnostic == NULL
+		|| envoi_config_grow(&config->diagnostics, config->diagnostic_count,
+			   sizeof(*config->diagnostics))
+			   != 0) {
+		free(diagnostic);
+		if (config->first_error.status == ENVOI_STATUS_OK) {
+			(void)envoi_config_no_memory(&config->first_error);
+		}
+		return;
 	}
+	*diagnostic = (struct envoi_diagnostic){severity, *error};
+	config->diagnostics[config->diagnostic_count++] = diagnostic;
 }
 
 /* -- memory ------------------------------------------------------------------ */

@@ -142,6 +142,11 @@ int envoi_config_read_file(struct envoi_config *config, const char *path, bool s
 			*err = error;
 			return 1;
 		}
+		if (error.sys == EACCES || error.sys == EPERM) {
+			envoi_error_hint(&error,
+				"where the permissions allow it, AppArmor "
+				"or SELinux may forbid it");
+		}
 		if (system && (error.sys == EACCES || error.sys == EPERM)) {
 			/* Not meant for this user, who may have a file of his own. */
 			envoi_config_tell(config, ENVOI_SEVERITY_WARNING, &error);
@@ -285,11 +290,9 @@ int envoi_config_load(struct envoi_config *config,
 	if (read_all(config, options, err) != 0) {
 		return -1;
 	}
-	for (size_t i = 0; i < config->diagnostic_count; i++) {
-		if (config->diagnostics[i]->severity == ENVOI_SEVERITY_ERROR) {
-			*err = config->diagnostics[i]->error;
-			return -1;
-		}
+	if (config->first_error.status != ENVOI_STATUS_OK) {
+		*err = config->first_error;
+		return -1;
 	}
 	return 0;
 }

@@ -68,6 +68,9 @@ struct envoi_config {
 	size_t section_count;
 	struct envoi_diagnostic **diagnostics;
 	size_t diagnostic_count;
+	/** The first error among what was found, or that one was lost for want
+	 * of memory; status OK: none. */
+	struct envoi_error first_error;
 	/** What kept a system file from being read; status OK: nothing. */
 	struct envoi_error unreadable;
 	/** Entries in all files: bounded. */

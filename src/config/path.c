@@ -287,7 +287,8 @@ int envoi_path_open(const char *path, mode_t forbidden, struct envoi_error *err)
 	int fd = open(
 		walk.done, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
-		return envoi_error_sys(err, ENVOI_STATUS_CONFIG, errno, "%s", path);
+		return envoi_error_sys(
+			err, ENVOI_STATUS_CONFIG, errno, "%s: cannot be opened", path);
 	}
 	/* Once more, of what really was opened: a sticky directory's owner may
 	 * have put something else there. */

@@ -69,11 +69,14 @@ static int unknown(struct envoi_span name, const struct envoi_origin *origin,
 	struct envoi_error *err)
 {
 	const char *guess = envoi_keyword_guess(name);
-	int n = name.len > 40 ? 40 : (int)name.len;
+	/* Of "password=secret" not more than needed. */
+	const char *equals = memchr(name.data, '=', name.len);
+	size_t shown = equals != NULL ? (size_t)(equals - name.data) + 1 : name.len;
+	int n = shown > 40 ? 40 : (int)shown;
 	(void)envoi_config_error(err, origin, "no such keyword: \"%.*s\"", n, name.data);
 	if (guess != NULL) {
 		envoi_error_hint(err, "did you mean %s?", guess);
-	} else if (memchr(name.data, '=', name.len) != NULL) {
+	} else if (equals != NULL) {
 		envoi_error_hint(err, "a keyword and its argument have a blank between "
 				      "them, and no \"=\"");
 	}

@@ -225,6 +225,21 @@ static int work_out(struct account *account, const struct envoi_account_options 
 	return envoi_account_rest(account, err);
 }
 
+/* Was a server named on the command line? What the files say of another one,
+ * a password above all, is not for it, unless an account was named as well. */
+static bool is_elsewhere(const struct envoi_config *config)
+{
+	const struct config_section *section = config->sections[0];
+	for (size_t i = 0; i < section->count; i++) {
+		enum envoi_key key = section->entries[i]->keyword->key;
+		if (key == ENVOI_KEY_SERVER || key == ENVOI_KEY_HOST
+			|| key == ENVOI_KEY_SOCKET) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int envoi_account_new(struct envoi_config *config,
 	const struct envoi_account_options *options, struct envoi_account **ret_account,
 	struct envoi_error *err)
@@ -234,9 +249,12 @@ int envoi_account_new(struct envoi_config *config,
 	if (account == NULL) {
 		return envoi_config_no_memory(err);
 	}
-	int result = envoi_config_choose(config, options->name, options->sender,
-		options->no_eval ? ENVOI_CONFIG_NO_EVAL : options->stop_fd,
-		&account->chosen, err);
+	int result = 0;
+	if (options->name != NULL || !is_elsewhere(config)) {
+		result = envoi_config_choose(config, options->name, options->sender,
+			options->no_eval ? ENVOI_CONFIG_NO_EVAL : options->stop_fd,
+			&account->chosen, err);
+	}
 	if (result == 0) {
 		const struct config_section *section = account->chosen.section;
 		account->face.name = section != NULL ? section->name : NULL;

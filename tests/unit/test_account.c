@@ -453,6 +453,25 @@ START_TEST(option_is_named)
 }
 END_TEST
 
+/* The default account's password is not for a server named by hand. */
+START_TEST(named_server_gets_no_account)
+{
+	struct envoi_origin at = {.kind = ENVOI_ORIGIN_OPTION, .name = "--server"};
+	static const char text[] = "account default\nhost mx\nfrom x@y\nauth\nuser u\n"
+				   "password p\n";
+	ck_assert_int_eq(envoi_config_override(config, "server", "other", &at, &err), 0);
+	ck_assert_int_eq(make(text, "x@y"), 0);
+	ck_assert_ptr_null(account->name);
+	ck_assert(!account->auth);
+	ck_assert_str_eq(servers_of(account), "smtp other:25 opportunistic");
+	envoi_account_free(account);
+	struct envoi_account_options options = {.name = "default", .stop_fd = -1};
+	ck_assert_int_eq(envoi_account_new(config, &options, &account, &err), 0);
+	ck_assert(account->auth);
+	ck_assert_str_eq(servers_of(account), "smtp other:25 starttls");
+}
+END_TEST
+
 START_TEST(without_files_there_is_no_account)
 {
 	struct envoi_account_options options = {.stop_fd = -1};
@@ -599,6 +618,7 @@ int main(void)
 	tcase_add_test(tc, rest_is_made);
 	tcase_add_loop_test(tc, what_cannot_be_is_refused, 0, COUNT(refused));
 	tcase_add_test(tc, option_is_named);
+	tcase_add_test(tc, named_server_gets_no_account);
 	tcase_add_test(tc, without_files_there_is_no_account);
 	tcase_add_test(tc, account_is_explained);
 	tcase_add_loop_test(tc, configuration_is_checked, 0, COUNT(checks));

@@ -47,7 +47,7 @@ static const struct {
 		"did you mean tls_pin?", NULL},
 	{"acount a\nhost x\n", "c:1: no such keyword: \"acount\"",
 		"did you mean account?", NULL},
-	{"account a\nhost=mx\n", "c:2: no such keyword: \"host=mx\"",
+	{"account a\nhost=mx\n", "c:2: no such keyword: \"host=\"",
 		"a keyword and its argument have a blank between them, and no \"=\"",
 		NULL},
 	{"account a\nxyzzy\n", "c:2: no such keyword: \"xyzzy\"", "", NULL},
@@ -193,6 +193,20 @@ START_TEST(only_errors_stop)
 	ck_assert_int_eq(load("account a\nport 1\nport 2\nhost x\nhost y\n"), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_CONFIG);
 	assert_same(err.text, "c:5: host says something else in line 4");
+}
+END_TEST
+
+/* An error behind so many warnings that they are not all kept. */
+START_TEST(error_is_never_lost)
+{
+	char text[8000] = "account a\n";
+	for (int i = 0; i < ENVOI_LIMIT_DIAGNOSTICS + 10; i++) {
+		(void)snprintf(text + strlen(text), 40, "port %d\n", i + 1);
+	}
+	(void)strcat(text, "nonsense x\n");
+	ck_assert_int_eq(load(text), -1);
+	assert_same(err.text, "c:112: no such keyword: \"nonsense\"");
+	ck_assert_ptr_null(envoi_config_diagnostic(config, ENVOI_LIMIT_DIAGNOSTICS));
 }
 END_TEST
 
@@ -480,6 +494,7 @@ int main(void)
 #define COUNT(table) (int)(sizeof(table) / sizeof((table)[0]))
 	tcase_add_loop_test(tc, fault_is_told_in_words, 0, COUNT(bad));
 	tcase_add_test(tc, only_errors_stop);
+	tcase_add_test(tc, error_is_never_lost);
 	tcase_add_loop_test(tc, line_is_understood, 0, COUNT(lines));
 	tcase_add_loop_test(tc, line_ends_do_not_matter, 0, 4);
 	tcase_add_loop_test(tc, inheritance_is_that_of_msmtp, 0, COUNT(inheritance));

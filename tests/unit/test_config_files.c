@@ -344,7 +344,7 @@ START_TEST(unreadable_system_file_is_told)
 		envoi_config_diagnostic(config, 0)->severity, ENVOI_SEVERITY_WARNING);
 	struct envoi_chosen chosen;
 	ck_assert_int_eq(envoi_config_choose(config, "a", NULL, -1, &chosen, &err), -1);
-	assert_same(err.text, "etc/envoi/config: permission denied");
+	assert_same(err.text, "etc/envoi/config: cannot be opened: permission denied");
 }
 END_TEST
 
