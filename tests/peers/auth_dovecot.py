@@ -157,6 +157,11 @@ class AuthDovecotTest(AuthTests, PeerCase):
                 self.assertIn(words, result.stderr, str(result))
                 self.assert_hidden(token, result)
 
+    def test_token_from_a_descriptor_that_is_refused(self):
+        """There is no other one to be read, and the server's reply is what is told."""
+        result = self.log_in("tina", b"eyJhbGciOiJub25lIn0.of-yesterday", "--auth", "XOAUTH2", status=77)
+        self.check_refusal(result, "XOAUTH2")
+
     def test_token_of_somebody_else(self):
         self.log_in("tom", ["--password-command", self.command_with([TOKEN])], "--auth", "XOAUTH2", status=77)
 
