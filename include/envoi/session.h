@@ -202,6 +202,8 @@ struct envoi_auth_options {
 	/** What envoi_session_give_secret() would give. */
 	bool has_password;
 	bool has_token;
+	/** It is given once: a token that was refused is not asked for anew. */
+	bool secret_once;
 	/** The secret may be shown without TLS: the link does not leave this
 	 * machine, or the user said so. */
 	bool clear_ok;

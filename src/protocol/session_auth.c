@@ -359,7 +359,7 @@ static void refused(struct envoi_session *s, const struct envoi_reply *reply, in
 		try_next(s, reply, now);
 		return;
 	}
-	if (token && !temporary && !s->asked_twice) {
+	if (token && !temporary && !s->asked_twice && !s->options.auth.secret_once) {
 		/* Tokens expire: once more with a fresh one. */
 		s->asked_twice = true;
 		envoi_secret_finish(&s->secret);

@@ -160,6 +160,8 @@ static void fill_auth(const struct channel *channel, struct envoi_auth_options *
 	if (secret != NULL && secret->kind != ENVOI_SECRET_NONE) {
 		auth->has_token = secret->is_token;
 		auth->has_password = !secret->is_token;
+		auth->secret_once = secret->kind == ENVOI_SECRET_FD
+				    || secret->kind == ENVOI_SECRET_LITERAL;
 	}
 }
 

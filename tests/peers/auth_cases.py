@@ -136,7 +136,7 @@ class Recorder:
         return [re.split(rb"\x16\x03", bytes(sent), maxsplit=1)[0].split(b"\r\n") for sent in self.sent]
 
 
-class AuthTests:
+class Login:
     """Mixed with PeerCase. The class has: cert; ports {"starttls": N, "implicit": N}, and
     arrived(): the contents of all messages that got through."""
 
@@ -150,13 +150,13 @@ class AuthTests:
         """Sends count messages as user; returns the Result. Neither the report nor the
         transcripts may tell the secret. With a status other than 0 nothing may arrive.
         secret: octets, to be read from a descriptor, or the options that say where it is."""
-        AuthTests.COUNT += 1
-        words = [b"number %d-%d of the login tests" % (AuthTests.COUNT, n) for n in range(count)]
+        Login.COUNT += 1
+        words = [b"number %d-%d of the login tests" % (Login.COUNT, n) for n in range(count)]
         files = [
-            write_file(f"{self.scratch}/{AuthTests.COUNT}-{n}.eml", b"Subject: login\n\n" + word + b".\n")
+            write_file(f"{self.scratch}/{Login.COUNT}-{n}.eml", b"Subject: login\n\n" + word + b".\n")
             for n, word in enumerate(words)
         ]
-        transcript = f"{self.scratch}/{AuthTests.COUNT}.transcript"
+        transcript = f"{self.scratch}/{Login.COUNT}.transcript"
         options = [*options, "-vv", "--transcript", transcript]
         if user is not None:
             options += ["--user", user]
@@ -232,12 +232,21 @@ class AuthTests:
             wait_for("message", lambda: any(word in content for content in self.arrived()))
             found = [content for content in self.arrived() if word in content]
             self.assertEqual(len(found), 1)
-            self.assertRegex(found[0], rb"\nSubject: login\r?\n\r?\n" + word + rb"\.\r?\n$")
+            self.assertRegex(found[0], rb"(^|\n)Subject: login\r?\n\r?\n" + word + rb"\.\r?\n$")
+
+    def record(self, port, change=None):
+        recorder = Recorder(port, change)
+        self.addCleanup(recorder.stop)
+        return recorder
 
     @staticmethod
     def attempts(result):
         """The mechanisms that were tried."""
         return re.findall(r"^\d+\.\d+ > AUTH ([A-Z0-9-]+)", result.stderr, re.M)
+
+
+class AuthTests(Login):
+    """The tests that every server gets. no_login: the status without one."""
 
     # -- mechanisms
 
@@ -390,11 +399,6 @@ class AuthTests:
             "simple", PASSWORDS["simple"], "--tls", "off", tls=False, server=self.url(port=recorder.port), status=77)
         self.assertIn("STARTTLS", result.stderr, str(result))
         self.assertEqual(recorder.clear(), [[b"EHLO client.example.org", b"QUIT", b""]])
-
-    def record(self, port, change=None):
-        recorder = Recorder(port, change)
-        self.addCleanup(recorder.stop)
-        return recorder
 
     def test_what_the_network_sees(self):
         for way, before in {"starttls": [b"EHLO client.example.org", b"STARTTLS", b""], "implicit": [b""]}.items():
