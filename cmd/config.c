@@ -7,23 +7,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <envoi/account.h>
 #include <envoi/address.h>
 
-#include "options.h"
-#include "ui.h"
+#include "connection.h"
+
+enum {
+	OPT_TO = OPT_COMMAND_FIRST,
+	OPT_CONNECT,
+};
 
 static const struct cmd_option table[] = {
 	{'C', "config", "FILE", "this file in place of the usual ones"},
-	{'a', "account", "NAME", "explain: this account"},
+	{'a', "account", "NAME", "this account"},
 	{'f', "from", "ADDR", "explain: the account that mail from ADDR gets"},
+	{OPT_TO, "to", "ADDR", "explain: mail to ADDR; repeatable"},
+	{OPT_CONNECT, "connect", NULL,
+		"check: connect, do TLS, log in and leave as well"},
+	{OPT_TIMEOUT, "timeout", "[PHASE=]SECONDS",
+		"check: wait so long at most; repeatable"},
+	{'v', "verbose", NULL, "check: transcript on stderr"},
+	{OPT_HELP, "help", NULL, "this text"},
 	{0},
 };
 
 struct config_command {
-	struct envoi_config_options files;
-	struct envoi_account_options account;
+	struct connection connection;
 	char *sender;
+	/** Owned. */
+	char **recipients;
+	size_t recipient_count;
+	bool connect;
 };
 
 static void print_usage(void)
@@ -40,25 +53,43 @@ static void print_usage(void)
 	opt_print(table);
 }
 
+static int add_recipient(
+	struct config_command *command, const char *text, struct envoi_error *err)
+{
+	char *mailbox = NULL;
+	if (envoi_address_parse(text, strlen(text), false, &mailbox, err) != 0) {
+		return -1;
+	}
+	if (add_string((const char ***)(void *)&command->recipients,
+		    &command->recipient_count, mailbox, err)
+		!= 0) {
+		free(mailbox);
+		return -1;
+	}
+	return 0;
+}
+
+static int set_sender(
+	struct config_command *command, const char *text, struct envoi_error *err)
+{
+	free(command->sender);
+	command->sender = NULL;
+	return envoi_address_parse(text, strlen(text), true, &command->sender, err);
+}
+
 static int take_option(void *context, int id, const char *value, struct envoi_error *err)
 {
 	struct config_command *command = context;
 	switch (id) {
-	case 'C':
-		command->files.file = value;
-		return 0;
-	case 'a':
-		command->account.name = value;
+	case 'f':
+		return set_sender(command, value, err);
+	case OPT_TO:
+		return add_recipient(command, value, err);
+	case OPT_CONNECT:
+		command->connect = true;
 		return 0;
 	default:
-		free(command->sender);
-		command->sender = NULL;
-		if (envoi_address_parse(value, strlen(value), true, &command->sender, err)
-			!= 0) {
-			return -1;
-		}
-		command->account.sender = command->sender;
-		return 0;
+		return connection_option(&command->connection, id, value, err);
 	}
 }
 
@@ -74,45 +105,136 @@ static enum envoi_status fail(const struct envoi_error *err)
 	return err->status;
 }
 
-static enum envoi_status check(
-	struct envoi_config *config, struct config_command *command)
+/* -- check ------------------------------------------------------------------- */
+
+/* One line for an account that was connected to: how it went. */
+static void tell_session(void *context, const struct envoi_session_report *report)
 {
-	struct envoi_error err = ENVOI_ERROR_NONE;
-	if (envoi_config_load(config, &command->files, &err) != 0
-		&& envoi_config_diagnostic(config, 0) == NULL) {
-		return fail(&err);
-	}
-	if (envoi_config_file(config, 0) == NULL
-		&& envoi_config_diagnostic(config, 0) == NULL) {
-		puts("there is no configuration file");
-	}
-	for (size_t i = 0; envoi_config_file(config, i) != NULL; i++) {
-		printf("%s\n", envoi_config_file(config, i));
-	}
-	return envoi_config_check(config, print_line, NULL);
+	(void)context;
+	const struct envoi_session_facts *facts = report->facts;
+	bool well = facts->error.status == ENVOI_STATUS_OK;
+	printf("%s: account %s: %s, %s, %s\n", report->label, report->account,
+		well ? "ok" : "failed",
+		report->tls != NULL ? report->tls->version : "plain",
+		facts->auth != NULL ? facts->auth : "not logged in");
 }
 
-static enum envoi_status explain(
-	struct envoi_config *config, struct config_command *command)
+static enum envoi_status try_account(struct config_command *command, const char *name)
 {
-	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct connection *c = &command->connection;
+	struct envoi_account_options options = {.name = name, .stop_fd = -1};
 	struct envoi_account *account = NULL;
-	if (envoi_config_load(config, &command->files, &err) != 0
-		|| envoi_account_new(config, &command->account, &account, &err) != 0) {
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	if (envoi_account_new(c->config, &options, &account, &err) != 0) {
 		return fail(&err);
 	}
-	for (size_t i = 0; envoi_config_file(config, i) != NULL; i++) {
-		printf("%-23s %s\n", "file", envoi_config_file(config, i));
+	enum envoi_status status = ENVOI_STATUS_OK;
+	for (size_t i = 0; i < account->server_count; i++) {
+		struct envoi_relay relay = envoi_account_relay(account);
+		struct envoi_request request = c->request;
+		relay.servers = &account->servers[i];
+		relay.server_count = 1;
+		request.relays = &relay;
+		request.relay_count = 1;
+		request.total_us = account->timeout_us[ENVOI_PHASE_TOTAL];
+		request.observer = ui_observer(&c->ui);
+		request.observer.message = NULL;
+		request.observer.session = tell_session;
+		(void)fflush(stdout);
+		status = envoi_status_worse(status, envoi_submit(&request));
 	}
-	int result = envoi_account_explain(account, print_line, NULL, &err);
 	envoi_account_free(account);
-	return result != 0 ? fail(&err) : ENVOI_STATUS_OK;
+	return status;
 }
+
+static enum envoi_status try_accounts(struct config_command *command)
+{
+	struct connection *c = &command->connection;
+	enum envoi_status status = ENVOI_STATUS_OK;
+	const char *name;
+	if (c->account != NULL) {
+		return try_account(command, c->account);
+	}
+	for (size_t i = 0; (name = envoi_config_account(c->config, i)) != NULL; i++) {
+		status = envoi_status_worse(status, try_account(command, name));
+	}
+	return status;
+}
+
+static enum envoi_status check(struct config_command *command)
+{
+	struct connection *c = &command->connection;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	if (envoi_config_load(c->config, &c->files, &err) != 0
+		&& envoi_config_diagnostic(c->config, 0) == NULL) {
+		return fail(&err);
+	}
+	if (envoi_config_file(c->config, 0) == NULL
+		&& envoi_config_diagnostic(c->config, 0) == NULL) {
+		puts("there is no configuration file");
+	}
+	for (size_t i = 0; envoi_config_file(c->config, i) != NULL; i++) {
+		printf("%s\n", envoi_config_file(c->config, i));
+	}
+	enum envoi_status status = envoi_config_check(c->config, print_line, NULL);
+	/* What is wrong in the files is put right first. */
+	return status == ENVOI_STATUS_OK && command->connect ? try_accounts(command)
+							     : status;
+}
+
+/* -- explain ----------------------------------------------------------------- */
+
+static int explain_chain(struct config_command *command, struct envoi_error *err)
+{
+	struct connection *c = &command->connection;
+	for (size_t i = 0; i < c->chain.count; i++) {
+		struct envoi_account *account = c->chain.accounts[i];
+		struct envoi_error none = ENVOI_ERROR_NONE;
+		if (i == 0) {
+			/* That there is no sender is told by the line of it. */
+			(void)envoi_account_use_login(account, &none);
+		} else {
+			printf("\n%-23s %s\n", "when that fails", account->name);
+		}
+		if (envoi_account_explain(account, print_line, NULL, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static enum envoi_status explain(struct config_command *command)
+{
+	struct connection *c = &command->connection;
+	const struct envoi_account_options options = {
+		.name = c->account,
+		.sender = command->sender,
+		.stop_fd = -1,
+	};
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	if (envoi_config_load(c->config, &c->files, &err) != 0
+		|| envoi_chain_init(&c->chain, c->config, &options, NULL, NULL, &err)
+			   != 0) {
+		return fail(&err);
+	}
+	for (size_t i = 0; envoi_config_file(c->config, i) != NULL; i++) {
+		printf("%-23s %s\n", "file", envoi_config_file(c->config, i));
+	}
+	for (size_t i = 0; i < command->recipient_count; i++) {
+		size_t n = strlen(command->recipients[i]);
+		printf("%-23s <%s>%*s  --to\n", "recipient", command->recipients[i],
+			n < 38 ? (int)(38 - n) : 0, "");
+	}
+	return explain_chain(command, &err) != 0 ? fail(&err) : ENVOI_STATUS_OK;
+}
+
+/* -- the command ------------------------------------------------------------- */
 
 static enum envoi_status run(
 	struct config_command *command, const struct cmd_parser *parser)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct connection *c = &command->connection;
 	const char *word =
 		parser->operand < parser->argc ? parser->argv[parser->operand] : "";
 	bool is_check = strcmp(word, "check") == 0;
@@ -122,23 +244,20 @@ static enum envoi_status run(
 			&err, ENVOI_STATUS_USAGE, "say either check or explain");
 		return fail(&err);
 	}
-	struct envoi_config *config = envoi_config_new();
-	if (config == NULL) {
+	if (c->config == NULL && (c->config = envoi_config_new()) == NULL) {
 		(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
 		return fail(&err);
 	}
-	enum envoi_status status =
-		is_check ? check(config, command) : explain(config, command);
-	envoi_config_free(config);
-	return status;
+	return is_check ? check(command) : explain(command);
 }
 
 int cmd_config(int argc, char **argv)
 {
-	struct config_command command = {.account.stop_fd = -1};
+	struct config_command command = {0};
 	struct cmd_parser parser;
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	enum envoi_status status = ENVOI_STATUS_OK;
+	connection_init(&command.connection);
 	int result = opt_init(&parser, table, argc, argv, &err);
 	if (result == 0) {
 		result = opt_read(&parser, take_option, &command, print_usage, &err);
@@ -148,10 +267,13 @@ int cmd_config(int argc, char **argv)
 	} else if (result == 0) {
 		status = run(&command, &parser);
 	}
-	if (fflush(stdout) != 0 && status == ENVOI_STATUS_OK) {
-		status = ENVOI_STATUS_IO;
-	}
+	status = ui_close(&command.connection.ui, status);
 	opt_finish(&parser);
+	connection_finish(&command.connection);
+	for (size_t i = 0; i < command.recipient_count; i++) {
+		free(command.recipients[i]);
+	}
+	free(command.recipients);
 	free(command.sender);
 	return (int)status;
 }

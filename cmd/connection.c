@@ -7,10 +7,44 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <envoi/address.h>
+#include <envoi/log.h>
+
+/* Options that say what a keyword of the configuration says. */
+static const struct setting_option {
+	int id;
+	const char *keyword;
+	struct envoi_origin origin;
+} settings[] = {
+#define ROW(id, keyword, option)                                                         \
+	{                                                                                \
+		id, keyword,                                                             \
+		{                                                                        \
+			.kind = ENVOI_ORIGIN_OPTION, .name = option                      \
+		}                                                                        \
+	}
+	ROW('s', "server", "--server"),
+	ROW(OPT_TLS, "tls", "--tls"),
+	ROW(OPT_TLS_CA, "tls_trust_file", "--tls-ca"),
+	ROW(OPT_TLS_NAME, "tls_host_override", "--tls-name"),
+	ROW(OPT_TLS_PIN, "tls_pin", "--tls-pin"),
+	ROW(OPT_TLS_CERT, "tls_cert_file", "--tls-cert"),
+	ROW(OPT_TLS_KEY, "tls_key_file", "--tls-key"),
+	ROW(OPT_TLS_MIN, "tls_min", "--tls-min"),
+	ROW(OPT_TLS_INSECURE, "tls_certcheck", "--tls-insecure"),
+	ROW(OPT_AUTH, "auth", "--auth"),
+	ROW(OPT_USER, "user", "--user"),
+	ROW(OPT_PASSWORD_FD, "password_fd", "--password-fd"),
+	ROW(OPT_PASSWORD_FILE, "password_file", "--password-file"),
+	ROW(OPT_PASSWORD_COMMAND, "password_command", "--password-command"),
+	ROW(OPT_HELO, "domain", "--helo"),
+	ROW(OPT_SOURCE, "source_ip", "--source"),
+	ROW(OPT_TIMEOUT, "timeout", "--timeout"),
+#undef ROW
+};
 
 void connection_init(struct connection *c)
 {
@@ -23,12 +57,8 @@ void connection_init(struct connection *c)
 
 void connection_finish(struct connection *c)
 {
-	for (size_t i = 0; i < c->server_count; i++) {
-		envoi_server_finish(&c->servers[i]);
-	}
-	free(c->servers);
-	free(c->pins);
-	login_finish(&c->login);
+	envoi_chain_finish(&c->chain);
+	envoi_config_free(c->config);
 	ui_finish(&c->ui);
 }
 
@@ -52,90 +82,76 @@ int add_string(const char ***list, size_t *n, const char *p, struct envoi_error 
 	return 0;
 }
 
-int connection_add_server(struct connection *c, const char *text, struct envoi_error *err)
+/* -- settings ---------------------------------------------------------------- */
+
+static bool is_secret(int id)
 {
-	struct envoi_server *grown =
-		realloc(c->servers, (c->server_count + 1) * sizeof(*c->servers));
-	if (grown == NULL) {
-		return no_memory(err);
+	return id == OPT_PASSWORD_FD || id == OPT_PASSWORD_FILE
+	       || id == OPT_PASSWORD_COMMAND;
+}
+
+/* One place for a secret: a second one would be a guess. */
+static int note_secret(struct connection *c, const struct setting_option *option,
+	struct envoi_error *err)
+{
+	if (c->secret != NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"%s: the secret is already to come from %s", option->origin.name,
+			c->secret);
 	}
-	c->servers = grown;
-	if (envoi_server_parse(text, &c->servers[c->server_count], err) != 0) {
-		return -1;
-	}
-	c->server_count++;
+	c->secret = option->origin.name;
 	return 0;
 }
 
-static int add_pin(struct connection *c, const char *text, struct envoi_error *err)
+static int set_value(struct connection *c, const struct setting_option *option,
+	const char *value, struct envoi_error *err)
 {
-	struct envoi_tls_options *tls = &c->request.tls;
-	unsigned char(*grown)[32] =
-		realloc(c->pins, (tls->pin_count + 1) * sizeof(*c->pins));
-	if (grown == NULL) {
+	if (c->config == NULL && (c->config = envoi_config_new()) == NULL) {
 		return no_memory(err);
 	}
-	c->pins = grown;
-	if (envoi_tls_pin_parse(text, c->pins[tls->pin_count], err) != 0) {
+	if (value[0] == '\0') {
+		return envoi_error_set(
+			err, ENVOI_STATUS_USAGE, "%s: says nothing", option->origin.name);
+	}
+	c->has_server = c->has_server || option->id == 's';
+	if (is_secret(option->id) && note_secret(c, option, err) != 0) {
 		return -1;
 	}
-	tls->pin_count++;
-	return 0;
+	return envoi_config_override(
+		c->config, option->keyword, value, &option->origin, err);
 }
 
-static int set_tls(struct connection *c, const char *value, struct envoi_error *err)
+/* "PHASE=SECONDS" as the keyword has it, "PHASE SECONDS". */
+static int set_timeout(struct connection *c, const struct setting_option *option,
+	const char *value, struct envoi_error *err)
 {
-	static const char *const names[] = {
-		[ENVOI_TLS_OFF] = "off",
-		[ENVOI_TLS_OPPORTUNISTIC] = "opportunistic",
-		[ENVOI_TLS_STARTTLS] = "starttls",
-		[ENVOI_TLS_IMPLICIT] = "implicit",
-	};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			c->request.session.tls = (enum envoi_tls_policy)i;
-			c->request.tls_forced = true;
-			return 0;
+	char *text = strdup(value);
+	if (text == NULL) {
+		return no_memory(err);
+	}
+	char *equals = strchr(text, '=');
+	if (equals != NULL) {
+		*equals = ' ';
+	}
+	int result = set_value(c, option, text, err);
+	free(text);
+	return result;
+}
+
+static int set_setting(
+	struct connection *c, int id, const char *value, struct envoi_error *err)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (settings[i].id != id) {
+			continue;
 		}
+		if (id == OPT_TIMEOUT) {
+			return set_timeout(c, &settings[i], value, err);
+		}
+		return set_value(
+			c, &settings[i], id == OPT_TLS_INSECURE ? "off" : value, err);
 	}
-	return envoi_error_set(err, ENVOI_STATUS_USAGE,
-		"--tls: \"%s\" is none of off, opportunistic, starttls, implicit", value);
-}
-
-static int set_tls_minimum(
-	struct connection *c, const char *value, struct envoi_error *err)
-{
-	if (strcmp(value, "1.2") == 0) {
-		c->request.tls.minimum = 0x0303;
-	} else if (strcmp(value, "1.3") == 0) {
-		c->request.tls.minimum = 0x0304;
-	} else {
-		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"--tls-min: \"%s\" is neither 1.2 nor 1.3", value);
-	}
-	return 0;
-}
-
-/* Without a name nothing would be compared, and one that begins with a dot
- * would be any below it. */
-static int set_tls_name(struct connection *c, const char *value, struct envoi_error *err)
-{
-	if (value[0] == '\0' || value[0] == '.' || strpbrk(value, "*%/ ") != NULL) {
-		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"--tls-name: \"%s\" is no host name and no IP address", value);
-	}
-	c->request.tls.name = value;
-	return 0;
-}
-
-static int set_helo(struct connection *c, const char *value, struct envoi_error *err)
-{
-	if (!envoi_address_is_helo(value)) {
-		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"--helo: \"%s\" is no domain and no address literal", value);
-	}
-	c->request.session.helo = value;
-	return 0;
+	return 1;
 }
 
 static int add_without(struct connection *c, const char *value, struct envoi_error *err)
@@ -148,42 +164,12 @@ static int add_without(struct connection *c, const char *value, struct envoi_err
 				"--without: no extension \"%.*s\" is known", (int)n,
 				value);
 		}
-		c->request.session.without |= bit;
+		c->request.without |= bit;
 		if (value[n] == '\0') {
 			return 0;
 		}
 		value += n + 1;
 	}
-}
-
-static int set_timeout(struct connection *c, const char *value, struct envoi_error *err)
-{
-	const char *equals = strchr(value, '=');
-	int64_t us;
-	if (opt_seconds(equals != NULL ? equals + 1 : value, "--timeout", &us, err)
-		!= 0) {
-		return -1;
-	}
-	bool found = false;
-	for (int i = ENVOI_PHASE_CONNECT; i < ENVOI_PHASE_COUNT; i++) {
-		const char *name = envoi_phase_name((enum envoi_phase)i);
-		bool named = equals != NULL && strlen(name) == (size_t)(equals - value)
-			     && strncmp(name, value, (size_t)(equals - value)) == 0;
-		/* Alone it bounds every wait, and not the whole run. */
-		if (named || (equals == NULL && i != ENVOI_PHASE_TOTAL)) {
-			c->request.session.timeout_us[i] = us;
-			found = true;
-		}
-	}
-	if (!found) {
-		(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"--timeout: no such phase: \"%s\"", value);
-		envoi_error_hint(err,
-			"phases are connect, greeting, ehlo, tls, auth, mail, rcpt, "
-			"data, block, dot, quit, total");
-		return -1;
-	}
-	return 0;
 }
 
 static int open_transcript(
@@ -227,63 +213,22 @@ static int set_family(struct connection *c, int family, struct envoi_error *err)
 	return 0;
 }
 
-static int login_option(
-	struct login *login, int id, const char *value, struct envoi_error *err)
-{
-	switch (id) {
-	case OPT_AUTH:
-		return login_set_auth(login, value, err);
-	case OPT_USER:
-		return login_set_user(login, value, err);
-	case OPT_PASSWORD_FD:
-		return login_set_fd(login, value, err);
-	case OPT_PASSWORD_FILE:
-		return login_set_file(login, value, err);
-	case OPT_PASSWORD_COMMAND:
-		return login_set_command(login, value, err);
-	default:
-		return 1;
-	}
-}
-
 int connection_option(
 	struct connection *c, int id, const char *value, struct envoi_error *err)
 {
-	struct envoi_tls_options *tls = &c->request.tls;
 	switch (id) {
-	case OPT_TLS:
-		return set_tls(c, value, err);
-	case OPT_TLS_CA:
-		tls->ca = value;
+	case 'a':
+		c->account = value;
 		return 0;
-	case OPT_TLS_NAME:
-		return set_tls_name(c, value, err);
-	case OPT_TLS_PIN:
-		return add_pin(c, value, err);
-	case OPT_TLS_CERT:
-		tls->certificate = value;
+	case 'C':
+		c->files.file = value;
 		return 0;
-	case OPT_TLS_KEY:
-		tls->key = value;
-		return 0;
-	case OPT_TLS_MIN:
-		return set_tls_minimum(c, value, err);
-	case OPT_TLS_INSECURE:
-		tls->insecure = true;
-		return 0;
-	case OPT_HELO:
-		return set_helo(c, value, err);
 	case '4':
 		return set_family(c, AF_INET, err);
 	case '6':
 		return set_family(c, AF_INET6, err);
-	case OPT_SOURCE:
-		c->request.source_address = value;
-		return 0;
 	case OPT_WITHOUT:
 		return add_without(c, value, err);
-	case OPT_TIMEOUT:
-		return set_timeout(c, value, err);
 	case 'v':
 		c->ui.transcript_data = c->ui.verbose;
 		c->ui.verbose = true;
@@ -297,32 +242,115 @@ int connection_option(
 		c->ui.report = false;
 		return 0;
 	default:
-		return login_option(&c->login, id, value, err);
+		return set_setting(c, id, value, err);
 	}
 }
 
-int connection_complete(struct connection *c, struct envoi_error *err)
+/* -- the account ------------------------------------------------------------- */
+
+/* The files are for who names no server; with an account they are for all. */
+static int load_files(struct connection *c, struct envoi_error *err)
 {
-	if (c->server_count == 0) {
-		(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no server given");
-		envoi_error_hint(err, "name one: --server smtp://localhost, "
-				      "submission://mx.example.org");
+	if (c->config == NULL && (c->config = envoi_config_new()) == NULL) {
+		return no_memory(err);
+	}
+	if (!c->has_server || c->account != NULL) {
+		return envoi_config_load(c->config, &c->files, err);
+	}
+	if (c->files.file != NULL) {
+		(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"--config says nothing when --server names where to send");
+		envoi_error_hint(err, "--account NAME takes that account's login there");
 		return -1;
 	}
-	if (c->request.tls.key != NULL && c->request.tls.certificate == NULL) {
+	return 0;
+}
+
+static void warn(void *context, const struct envoi_error *err)
+{
+	(void)context;
+	ui_error(err);
+}
+
+static int no_server(const struct connection *c, struct envoi_error *err)
+{
+	const char *name = c->chain.accounts[0]->name;
+	if (name != NULL) {
 		return envoi_error_set(
-			err, ENVOI_STATUS_USAGE, "--tls-key without --tls-cert");
+			err, ENVOI_STATUS_CONFIG, "account %s names no server", name);
 	}
-	if (login_complete(&c->login, &c->request, err) != 0) {
+	(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no server given");
+	envoi_error_hint(err, envoi_config_file(c->config, 0) == NULL
+				      ? "name one: --server smtp://localhost, "
+					"submission://mx.example.org"
+				      : "no account fits, and none is called default: "
+					"--account NAME, --server SERVER");
+	return -1;
+}
+
+static int choose_account(
+	struct connection *c, const char *sender, struct envoi_error *err)
+{
+	const struct envoi_account_options options = {
+		.name = c->account,
+		.sender = sender,
+		.stop_fd = -1,
+	};
+	if (load_files(c, err) != 0
+		|| envoi_chain_init(&c->chain, c->config, &options, warn, NULL, err)
+			   != 0) {
+		return -1;
+	}
+	if (c->chain.accounts[0]->server_count == 0) {
+		return no_server(c, err);
+	}
+	bool secrets = false;
+	for (size_t i = 0; i < c->chain.count; i++) {
+		secrets = secrets || c->chain.accounts[i]->auth;
+	}
+	if (secrets) {
+		/* A core file would hold them. */
+		const struct rlimit none = {0, 0};
+		(void)setrlimit(RLIMIT_CORE, &none);
+	}
+	c->request.relays = c->chain.relays;
+	c->request.relay_count = c->chain.count;
+	c->request.total_us = c->chain.accounts[0]->timeout_us[ENVOI_PHASE_TOTAL];
+	return 0;
+}
+
+/* Mail is not kept back for a log: what is wrong with it is told. */
+static void open_log(struct connection *c)
+{
+	const struct envoi_account *account = c->chain.accounts[0];
+	const struct envoi_log_options options = {
+		.account = account->name,
+		.file = account->logfile,
+		.time_format = account->logfile_time_format,
+		.facility = account->syslog_facility,
+	};
+	struct envoi_error err;
+	if (options.file == NULL && options.facility == NULL) {
+		return;
+	}
+	if (envoi_log_new(&options, &c->ui.log, &err) != 0
+		|| envoi_log_check(c->ui.log, &err) != 0) {
+		ui_error(&err);
+	}
+}
+
+int connection_complete(struct connection *c, const char *sender, struct envoi_error *err)
+{
+	if (choose_account(c, sender, err) != 0) {
 		return -1;
 	}
 	/* Last: what was there is not lost to a mistake in another option. */
 	if (c->transcript != NULL && open_transcript(c, c->transcript, err) != 0) {
 		return -1;
 	}
-	c->request.servers = c->servers;
-	c->request.server_count = c->server_count;
-	c->request.tls.pins = (const unsigned char(*)[32])c->pins;
+	if (!c->ui.probe) {
+		open_log(c);
+	}
 	c->request.observer = ui_observer(&c->ui);
 	return ui_check_output(&c->ui, err);
 }

@@ -5,9 +5,9 @@
 #ifndef CMD_CONNECTION_H
 #define CMD_CONNECTION_H
 
+#include <envoi/account.h>
 #include <envoi/submit.h>
 
-#include "login.h"
 #include "options.h"
 #include "ui.h"
 
@@ -36,7 +36,9 @@ enum {
 
 /** Table rows for the options above, to be put into a command's table. */
 #define CONNECTION_OPTIONS                                                               \
-	{OPT_TLS, "tls", "WHEN", "off, opportunistic, starttls, implicit"},              \
+	{'a', "account", "NAME", "account of the configuration"},                        \
+		{'C', "config", "FILE", "this file in place of the usual ones"},         \
+		{OPT_TLS, "tls", "WHEN", "off, opportunistic, starttls, implicit"},      \
 		{OPT_TLS_CA, "tls-ca", "PATH",                                           \
 			"file or folder of trusted certificates"},                       \
 		{OPT_TLS_NAME, "tls-name", "NAME", "name the certificate must have"},    \
@@ -73,27 +75,33 @@ enum {
 struct connection {
 	struct envoi_request request;
 	struct cmd_ui ui;
-	struct login login;
+	/** -C, -a. */
+	struct envoi_config_options files;
+	const char *account;
+	/** The options that are settings, and the files; NULL: none yet. */
+	struct envoi_config *config;
+	/** Where to send, and what the request's relays are made of. */
+	struct envoi_chain chain;
 	/** --transcript, not opened before all options are read. */
 	const char *transcript;
-	struct envoi_server *servers;
-	size_t server_count;
-	unsigned char (*pins)[32];
+	/** The option that says where the secret is. */
+	const char *secret;
+	bool has_server;
 };
 
 void connection_init(struct connection *c);
 void connection_finish(struct connection *c);
 
-/** Adds a server to try. */
-int connection_add_server(
-	struct connection *c, const char *text, struct envoi_error *err);
-
-/** Acts on an option of the table above: 0, -1 with err; 1: it is none. */
+/** Acts on an option of the table above or 's': 0, -1 with err; 1: it is none. */
 int connection_option(
 	struct connection *c, int id, const char *value, struct envoi_error *err);
 
-/** All options are read: opens the transcript, fills the request in. */
-int connection_complete(struct connection *c, struct envoi_error *err);
+/**
+ * All options are read: chooses the account, opens the transcript, fills the
+ * request in. sender: as made by envoi_address_parse(), NULL: none was given.
+ */
+int connection_complete(
+	struct connection *c, const char *sender, struct envoi_error *err);
 
 /** Adds p to a heap array of strings of n elements. */
 int add_string(const char ***list, size_t *n, const char *p, struct envoi_error *err);

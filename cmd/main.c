@@ -15,6 +15,7 @@ static const struct {
 } commands[] = {
 	{"send", cmd_send, "send messages over SMTP or LMTP, and say how it ended"},
 	{"probe", cmd_probe, "connect, greet, show what the server offers, send nothing"},
+	{"config", cmd_config, "check the configuration, or explain what it says"},
 	{"sink", cmd_sink, "a small local receiver for trying things out"},
 	{"help", cmd_help, "this text, or that of a command"},
 };

@@ -129,31 +129,6 @@ void opt_print(const struct cmd_option *table)
 	}
 }
 
-int opt_seconds(
-	const char *text, const char *what, int64_t *ret_us, struct envoi_error *err)
-{
-	int64_t us = 0, scale = 1000000;
-	const char *p = text;
-	while (*p >= '0' && *p <= '9' && us <= (int64_t)1e13) {
-		us = us * 10 + (*p++ - '0') * 1000000;
-	}
-	bool digits = p > text;
-	if (*p == '.') {
-		p++;
-		while (*p >= '0' && *p <= '9') {
-			scale /= 10;
-			us += (*p++ - '0') * scale;
-			digits = true;
-		}
-	}
-	if (!digits || *p != '\0' || us <= 0 || us > (int64_t)1e13) {
-		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"%s: \"%s\" is no number of seconds above 0", what, text);
-	}
-	*ret_us = us;
-	return 0;
-}
-
 int opt_number(const char *text, const char *what, unsigned long min, unsigned long max,
 	unsigned long *ret_value, struct envoi_error *err)
 {

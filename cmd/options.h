@@ -58,11 +58,6 @@ int opt_read(struct cmd_parser *parser, opt_take_fn take, void *context,
 /** Prints the options of the table, aligned. */
 void opt_print(const struct cmd_option *table);
 
-/** Seconds with fractions, up to 10 million, as microseconds; USAGE. what
- * names it in the error. */
-int opt_seconds(
-	const char *text, const char *what, int64_t *ret_us, struct envoi_error *err);
-
 /** A number from min to max; USAGE. */
 int opt_number(const char *text, const char *what, unsigned long min, unsigned long max,
 	unsigned long *ret_value, struct envoi_error *err);

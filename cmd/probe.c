@@ -14,7 +14,7 @@ static const struct cmd_option table[] = {
 
 static void print_usage(void)
 {
-	puts("usage: envoi probe [OPTION]... SERVER\n\n"
+	puts("usage: envoi probe [OPTION]... [SERVER]\n\n"
 	     "Connects to SERVER (as for envoi send), greets, does TLS, shows greeting,\n"
 	     "capabilities and certificate, says QUIT. No mail is sent.\n");
 	opt_print(table);
@@ -28,16 +28,15 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 static int complete(
 	struct connection *c, struct cmd_parser *parser, struct envoi_error *err)
 {
-	for (int i = parser->operand; i < parser->argc; i++) {
-		if (connection_add_server(c, parser->argv[i], err) != 0) {
-			return -1;
-		}
-	}
-	if (c->server_count > 1) {
+	if (parser->argc - parser->operand > 1) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE, "one server at a time");
 	}
+	if (parser->operand < parser->argc
+		&& connection_option(c, 's', parser->argv[parser->operand], err) != 0) {
+		return -1;
+	}
 	c->ui.probe = true;
-	return connection_complete(c, err);
+	return connection_complete(c, NULL, err);
 }
 
 int cmd_probe(int argc, char **argv)

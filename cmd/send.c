@@ -3,7 +3,6 @@
  */
 #include "commands.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +46,7 @@ struct send {
 	size_t mailbox_count;
 	const char **recipients;
 	size_t recipient_count;
+	/** --from. */
 	char *sender;
 	bool dry_run;
 	int progress;
@@ -54,7 +54,7 @@ struct send {
 
 static void print_usage(void)
 {
-	puts("usage: envoi send -s SERVER -f ADDR --to ADDR [OPTION]... [FILE]...\n\n"
+	puts("usage: envoi send [-s SERVER] [-f ADDR] --to ADDR [OPTION]... [FILE]...\n\n"
 	     "Sends each FILE (none or -: standard input) as one message, over as few\n"
 	     "connections as it can, and reports every outcome and how the session "
 	     "closed.\n");
@@ -69,19 +69,15 @@ static void print_usage(void)
 	     "envoi(1).");
 }
 
-/* The login's name at this host, if the host has a full name. */
-static int default_sender(struct send *send, struct envoi_error *err)
+/* What the account makes of --from; else the login. */
+static int choose_sender(struct send *send, struct envoi_error *err)
 {
-	char host[256] = "", text[600];
-	const struct passwd *user = getpwuid(getuid());
-	if (gethostname(host, sizeof(host) - 1) == 0 && strchr(host, '.') != NULL
-		&& user != NULL) {
-		(void)snprintf(text, sizeof(text), "%s@%s", user->pw_name, host);
-		return envoi_address_parse(text, strlen(text), false, &send->sender, err);
+	struct envoi_account *account = send->connection.chain.accounts[0];
+	if (envoi_account_use_login(account, err) != 0) {
+		return -1;
 	}
-	(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no sender given");
-	envoi_error_hint(err, "--from ADDR, or --from '<>' for the null sender");
-	return -1;
+	send->connection.request.sender = account->sender;
+	return 0;
 }
 
 static int add_recipient(struct send *send, const char *text, struct envoi_error *err)
@@ -124,8 +120,6 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 {
 	struct send *send = context;
 	switch (id) {
-	case 's':
-		return connection_add_server(&send->connection, value, err);
 	case 'f':
 		return set_sender(send, value, err);
 	case OPT_TO:
@@ -161,13 +155,9 @@ static int complete(struct send *send, struct cmd_parser *parser,
 		envoi_error_hint(err, "--to ADDR names one, and may be repeated");
 		return -1;
 	}
-	if (send->sender == NULL && default_sender(send, err) != 0) {
-		return -1;
-	}
 	send->connection.ui.progress =
 		send->progress >= 0 ? send->progress == 1
 				    : isatty(2) && !send->connection.ui.verbose;
-	request->sender = send->sender;
 	request->recipients = send->recipients;
 	request->recipient_count = send->recipient_count;
 	request->sources = (const char *const *)parser->argv + parser->operand;
@@ -187,7 +177,10 @@ static int complete(struct send *send, struct cmd_parser *parser,
 	if (envoi_request_deduplicate(request) != 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
-	return connection_complete(&send->connection, err);
+	if (connection_complete(&send->connection, send->sender, err) != 0) {
+		return -1;
+	}
+	return choose_sender(send, err);
 }
 
 /* -- --dry-run ---------------------------------------------------------------- */

@@ -63,6 +63,7 @@ void ui_finish(struct cmd_ui *ui)
 	if (ui->transcript != NULL) {
 		fclose(ui->transcript);
 	}
+	envoi_log_free(ui->log);
 }
 
 static void clear_progress(struct cmd_ui *ui)
@@ -138,10 +139,27 @@ void ui_put(struct cmd_ui *ui, char *line, size_t length)
 	free(line);
 }
 
+/* Once is enough: every further line would say the same. */
+static void log_failed(struct cmd_ui *ui, const struct envoi_error *err)
+{
+	if (!ui->log_failed) {
+		ui->log_failed = true;
+		clear_progress(ui);
+		ui_error(err);
+	}
+}
+
 static void message(void *context, const struct envoi_message_report *report)
 {
 	struct cmd_ui *ui = context;
 	size_t length = 0;
+	struct envoi_error err;
+	if (ui->log != NULL && envoi_log_message(ui->log, report, &err) != 0) {
+		log_failed(ui, &err);
+	}
+	if (!ui->report) {
+		return;
+	}
 	char *line = envoi_report_message(ui->format, report, &length);
 	ui_put(ui, line, length);
 }
@@ -150,6 +168,13 @@ static void session(void *context, const struct envoi_session_report *report)
 {
 	struct cmd_ui *ui = context;
 	size_t length = 0;
+	struct envoi_error err;
+	if (ui->log != NULL && envoi_log_session(ui->log, report, &err) != 0) {
+		log_failed(ui, &err);
+	}
+	if (!ui->report) {
+		return;
+	}
 	char *line = ui->probe ? envoi_report_probe(ui->format, report, &length)
 			       : envoi_report_session(ui->format, report, &length);
 	char *grown =
@@ -219,7 +244,7 @@ struct envoi_observer ui_observer(struct cmd_ui *ui)
 	if (ui->verbose || ui->transcript != NULL) {
 		observer.trace = trace;
 	}
-	if (ui->report) {
+	if (ui->report || ui->log != NULL) {
 		observer.message = ui->probe ? NULL : message;
 		observer.session = session;
 	}
@@ -250,10 +275,13 @@ enum envoi_status ui_close(struct cmd_ui *ui, enum envoi_status status)
 		ui->sessions = NULL;
 	}
 	clear_progress(ui);
+	struct envoi_error err;
+	if (ui->log != NULL && envoi_log_finish(ui->log, &err) != 0) {
+		log_failed(ui, &err);
+	}
 	status = close_transcript(ui, status);
 	errno = ui->lost_sys;
 	if (fflush(stdout) != 0 || ferror(stdout) || ui->lost_output) {
-		struct envoi_error err;
 		(void)envoi_error_sys(&err, ENVOI_STATUS_IO, errno != 0 ? errno : EIO,
 			"the report could not be written to stdout");
 		ui_error(&err);

@@ -1,5 +1,5 @@
 /*
- * What people see: errors, transcript, progress, reports. Everything that
+ * What people see: errors, transcript, progress, reports, the log. Everything that
  * writes to stdout or stderr for a command goes through here.
  */
 #ifndef CMD_UI_H
@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include <envoi/error.h>
+#include <envoi/log.h>
 #include <envoi/report.h>
 #include <envoi/submit.h>
 
@@ -22,6 +23,10 @@ struct cmd_ui {
 	FILE *transcript;
 	/** Message data as well. */
 	bool transcript_data;
+	/** Owned; NULL: none. */
+	struct envoi_log *log;
+	/** That it cannot be written was said. */
+	bool log_failed;
 	bool progress;
 	bool progress_shown;
 	double began, progress_at;

@@ -55,7 +55,7 @@ _envoi_value()
 	send:--report | probe:--report)
 		_envoi_offer "text json none"
 		;;
-	send:--timeout | probe:--timeout)
+	send:--timeout | probe:--timeout | config:--timeout)
 		_envoi_offer "connect= greeting= ehlo= tls= auth= mail= rcpt= data= block= dot= quit= total="
 		;;
 	send:--tls-pin | probe:--tls-pin)
@@ -76,6 +76,11 @@ _envoi_value()
 	probe:--helo | probe:--source | probe:--tls-name) ;;
 	send:--tls-ca | send:--tls-cert | send:--tls-key | send:--transcript) _envoi_files -f ;;
 	probe:--tls-ca | probe:--tls-cert | probe:--tls-key | probe:--transcript) _envoi_files -f ;;
+	send:-a | send:--account | probe:-a | probe:--account | config:-a | config:--account) ;;
+	send:-C | send:--config | probe:-C | probe:--config | config:-C | config:--config)
+		_envoi_files -f
+		;;
+	config:-f | config:--from | config:--to) ;;
 	sink:--listen)
 		_envoi_offer "127.0.0.1: unix:"
 		compopt -o nospace 2>/dev/null
@@ -93,7 +98,7 @@ _envoi_value()
 
 _envoi_options()
 {
-	local connection="--tls --tls-ca --tls-name --tls-pin --tls-cert --tls-key --tls-min
+	local connection="-a --account -C --config --tls --tls-ca --tls-name --tls-pin --tls-cert --tls-key --tls-min
 		--tls-insecure --auth --user --password-fd --password-file --password-command
 		--helo -4 --ipv4 -6 --ipv6 --source --without --timeout
 		-v --verbose --transcript --report -q --quiet --help"
@@ -104,6 +109,10 @@ _envoi_options()
 		;;
 	probe)
 		_envoi_offer "$connection"
+		;;
+	config)
+		_envoi_offer "-C --config -a --account -f --from --to --connect --timeout
+			-v --verbose --help"
 		;;
 	sink)
 		_envoi_offer "--listen --port-file --lmtp --hostname --maildir --mbox --discard
@@ -125,11 +134,11 @@ _envoi()
 	local cur=${words[n - 1]} previous=${words[n - 2]} command=${words[1]}
 	COMPREPLY=()
 	if ((n <= 2)); then
-		_envoi_offer "send probe sink help --help --version"
+		_envoi_offer "send probe config sink help --help --version"
 		return
 	fi
 	if [[ $command == help ]]; then
-		_envoi_offer "send probe sink"
+		_envoi_offer "send probe config sink"
 		return
 	fi
 	if [[ $cur == --*=* ]]; then
@@ -142,6 +151,8 @@ _envoi()
 			_envoi_options "$command"
 		elif [[ $command == send ]]; then
 			_envoi_files -f
+		elif [[ $command == config ]]; then
+			_envoi_offer "check explain"
 		elif [[ $command == probe ]]; then
 			_envoi_offer "$_envoi_schemes"
 			compopt -o nospace 2>/dev/null

@@ -20,14 +20,16 @@ set -l offered 'PIPELINING CHUNKING SIZE 8BITMIME ENHANCEDSTATUSCODES STARTTLS'
 complete -c envoi -f
 complete -c envoi -n __envoi_no_command -a send -d 'send messages'
 complete -c envoi -n __envoi_no_command -a probe -d 'show what a server offers'
+complete -c envoi -n __envoi_no_command -a config -d 'check or explain the configuration'
 complete -c envoi -n __envoi_no_command -a sink -d 'a small local receiver'
 complete -c envoi -n __envoi_no_command -a help -d 'the list of commands, or the options of one'
 complete -c envoi -n __envoi_no_command -l help -d 'show the commands'
 complete -c envoi -n __envoi_no_command -l version -d 'show the version'
 
-complete -c envoi -n '__envoi_command help' -a 'send probe sink'
+complete -c envoi -n '__envoi_command help' -a 'send probe config sink'
 complete -c envoi -n '__envoi_command send' -F
 complete -c envoi -n '__envoi_command probe' -a "$schemes"
+complete -c envoi -n '__envoi_command config' -a 'check explain'
 
 complete -c envoi -n '__envoi_command send' -s s -l server -x -a "$schemes" -d 'server to try'
 complete -c envoi -n '__envoi_command send' -s f -l from -x -d 'envelope sender'
@@ -39,6 +41,8 @@ complete -c envoi -n '__envoi_command send' -s n -l dry-run -d 'show what would 
 complete -c envoi -n '__envoi_command send' -l progress -d 'progress line'
 complete -c envoi -n '__envoi_command send' -l no-progress -d 'no progress line'
 
+complete -c envoi -n '__envoi_command send probe' -s a -l account -x -d 'account of the configuration'
+complete -c envoi -n '__envoi_command send probe' -s C -l config -r -F -d 'configuration file'
 complete -c envoi -n '__envoi_command send probe' -l tls -x -a 'off opportunistic starttls implicit' -d 'use of TLS'
 complete -c envoi -n '__envoi_command send probe' -l tls-ca -r -F -d 'file or folder of trusted certificates'
 complete -c envoi -n '__envoi_command send probe' -l tls-name -x -d 'name the certificate must have'
@@ -63,6 +67,15 @@ complete -c envoi -n '__envoi_command send probe' -l transcript -r -F -d 'transc
 complete -c envoi -n '__envoi_command send probe' -l report -x -a 'text json none' -d 'form of the report'
 complete -c envoi -n '__envoi_command send probe' -s q -l quiet -d 'no report'
 complete -c envoi -n '__envoi_command send probe' -l help -d 'show the options'
+
+complete -c envoi -n '__envoi_command config' -s C -l config -r -F -d 'configuration file'
+complete -c envoi -n '__envoi_command config' -s a -l account -x -d 'this account'
+complete -c envoi -n '__envoi_command config' -s f -l from -x -d 'explain: sender'
+complete -c envoi -n '__envoi_command config' -l to -x -d 'explain: recipient'
+complete -c envoi -n '__envoi_command config' -l connect -d 'check: connect, do TLS, log in'
+complete -c envoi -n '__envoi_command config' -l timeout -x -a "$phases" -d 'wait so long at most'
+complete -c envoi -n '__envoi_command config' -s v -l verbose -d 'transcript on standard error'
+complete -c envoi -n '__envoi_command config' -l help -d 'show the options'
 
 complete -c envoi -n '__envoi_command sink' -l listen -x -a '127.0.0.1: unix:' -d 'where to listen'
 complete -c envoi -n '__envoi_command sink' -l port-file -r -F -d 'write the port there'

@@ -78,7 +78,7 @@ struct envoi_account {
 	bool clear_allowed;
 
 	/** Envelope sender as made by envoi_address_parse(); "" is the null
-	 * one. NULL: the caller's business (the login). */
+	 * one. NULL: see envoi_account_use_login(). */
 	const char *sender;
 	/** It is what the account says, whatever was asked for. */
 	bool sender_forced;
@@ -140,11 +140,41 @@ int envoi_account_new(struct envoi_config *config,
 /** Accepts NULL. */
 void envoi_account_free(struct envoi_account *account);
 
-/** Fills in what the account says of servers, session options, TLS,
- * authentication, sender and local address; nothing is set to NULL. The
- * account outlives the request. */
-void envoi_account_apply(
-	const struct envoi_account *account, struct envoi_request *request);
+/**
+ * Where neither the account nor an option said it, the sender is the login's
+ * name ("uid-1000" when it has none) at maildomain, else at this host, if that
+ * has a full name. USAGE: it has not.
+ */
+int envoi_account_use_login(struct envoi_account *account, struct envoi_error *err);
+
+/** The account as a way out; it outlives the relay. */
+struct envoi_relay envoi_account_relay(const struct envoi_account *account);
+
+/** An account and those that take over what its servers do not take. */
+struct envoi_chain {
+	/** The chosen one first. */
+	struct envoi_account **accounts;
+	/** One for each. */
+	struct envoi_relay *relays;
+	size_t count;
+};
+
+/**
+ * The account chosen as by envoi_account_new(), and behind it its fallbacks,
+ * each followed by its own, an account once only. An option that names a server
+ * or says how to log in is for the chosen account: there are no fallbacks then.
+ *
+ * Errors as there, and CONFIG: a fallback that is not defined or leads nowhere,
+ * more than ENVOI_LIMIT_FALLBACKS (8) of them. A fallback whose eval failed is
+ * left out, and warn is told why; warn may be NULL.
+ */
+int envoi_chain_init(struct envoi_chain *chain, struct envoi_config *config,
+	const struct envoi_account_options *options,
+	void (*warn)(void *context, const struct envoi_error *err), void *context,
+	struct envoi_error *err);
+
+/** Accepts a zeroed one. */
+void envoi_chain_finish(struct envoi_chain *chain);
 
 /** Takes a line without its line end; the text is valid during the call. */
 typedef void (*envoi_line_fn)(void *context, const char *text);

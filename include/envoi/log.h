@@ -22,10 +22,8 @@
 #include <envoi/submit.h>
 
 struct envoi_log_options {
-	/** Name of the account; NULL: none. */
+	/** Name of the account, for what no session tried; NULL: none. */
 	const char *account;
-	/** Who authenticates; NULL: nobody. */
-	const char *user;
 	/** Path, "-" for stdout, NULL: no file. */
 	const char *file;
 	/** strftime(3), for the beginning of a line in a file; NULL: msmtp's,

@@ -42,12 +42,16 @@ struct envoi_message_report {
 /** One session at its end, or a server that could not be reached. */
 struct envoi_session_report {
 	size_t index;
+	/** Name of the account, NULL: none. */
+	const char *account;
 	/** Host, or path of a unix socket. */
 	const char *server;
 	/** Host and port, or path, as people write it. */
 	const char *label;
 	/** The address connected to, "" when there was no connection. */
 	const char *address;
+	/** Who logs in, NULL: nobody. */
+	const char *user;
 	/** 0 for a unix socket. */
 	unsigned short port;
 	/** NULL without TLS. */
@@ -80,10 +84,31 @@ struct envoi_observer {
 	void (*progress)(void *context, size_t settled, uint64_t written);
 };
 
-struct envoi_request {
+/** A way out: servers that share a login and the rules for TLS. */
+struct envoi_relay {
+	/** For reports and the log; NULL: none. */
+	const char *account;
 	/** Tried in order. At least one. */
 	const struct envoi_server *servers;
 	size_t server_count;
+	/** lmtp and tls are taken from each server, without from the request;
+	 * helo NULL: the host's name if it has a dot, else the address literal
+	 * of the socket. ENVOI_PHASE_TOTAL is of no use here. */
+	struct envoi_session_options session;
+	/** With session.auth.wanted: where the password or token comes from.
+	 * session.auth: host, port, clear_ok of a link that does not leave the
+	 * machine, has_password, has_token are filled in there. */
+	const struct envoi_secret_source *secret;
+	struct envoi_tls_options tls;
+	/** Local address, or NULL. */
+	const char *source_address;
+};
+
+struct envoi_request {
+	/** Tried in order: the next one gets what those before did not take. At
+	 * least one. */
+	const struct envoi_relay *relays;
+	size_t relay_count;
 	/** Paths, "-" is stdin. None, and no recipients: connects, greets and
 	 * says QUIT only (a probe). */
 	const char *const *sources;
@@ -95,21 +120,12 @@ struct envoi_request {
 	const char **recipients;
 	size_t recipient_count;
 	bool all_or_nothing;
-	/** lmtp and tls are taken from each server; helo NULL: the host's name
-	 * if it has a dot, else the address literal of the socket. A tls policy
-	 * other than the server's: see tls_forced. */
-	struct envoi_session_options session;
-	/** With session.auth.wanted: where the password or token comes from.
-	 * session.auth: host, port, clear_ok of a link that does not leave the
-	 * machine, has_password, has_token are filled in here. */
-	const struct envoi_secret_source *secret;
-	/** session.tls counts instead of what the servers' URLs say. */
-	bool tls_forced;
-	struct envoi_tls_options tls;
+	/** Extension bits never to be used. */
+	uint32_t without;
+	/** Bound of the whole run in microseconds, 0: none. */
+	int64_t total_us;
 	/** AF_UNSPEC, AF_INET, AF_INET6. */
 	int family;
-	/** Local address, or NULL. */
-	const char *source_address;
 	/** Connections at once, 1 or more. */
 	unsigned sessions;
 	/** Readable when the run shall be stopped (a signal), -1: never. */

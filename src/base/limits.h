@@ -75,6 +75,8 @@
 #define ENVOI_LIMIT_CONFIG_DEPTH 8
 /* Accounts that inherit from each other, in a row. */
 #define ENVOI_LIMIT_CONFIG_PARENTS 32
+/* Accounts that take over from another one, in all. */
+#define ENVOI_LIMIT_FALLBACKS 8
 /* Faults of a configuration that are told. */
 #define ENVOI_LIMIT_DIAGNOSTICS 100
 

@@ -253,7 +253,7 @@ int envoi_config_override(struct envoi_config *config, const char *keyword,
 	const char *value, const struct envoi_origin *origin, struct envoi_error *err)
 {
 	const struct envoi_keyword *found = envoi_keyword_find(envoi_span_of(keyword));
-	char why[200];
+	char why[320];
 	if (found == NULL) {
 		return envoi_config_error(err, origin, "no such keyword: %s", keyword);
 	}

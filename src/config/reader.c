@@ -87,7 +87,7 @@ int envoi_config_understand(struct envoi_span name, struct envoi_span argument,
 	const struct envoi_origin *origin, const struct envoi_keyword **ret_keyword,
 	char **ret_text, struct envoi_error *err)
 {
-	char why[200];
+	char why[320];
 	const struct envoi_keyword *keyword = envoi_keyword_find(name);
 	if (keyword == NULL || (keyword->flags & ENVOI_KEYWORD_OPTION) != 0) {
 		return unknown(name, origin, err);

@@ -159,8 +159,10 @@ static char *read_auth(struct envoi_span argument, char *why, size_t size)
 		argument = envoi_span_of("on");
 	}
 	if (!is_word(argument, "on|off") && !is_list(argument, mechanisms, true)) {
-		return refuse_argument(
-			why, size, argument, "on, off or mechanisms with commas between");
+		return refuse_argument(why, size, argument,
+			"on, off, or a list of SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, "
+			"SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, CRAM-MD5, EXTERNAL, "
+			"XOAUTH2, OAUTHBEARER");
 	}
 	return keep(argument, why);
 }

@@ -225,19 +225,22 @@ static int work_out(struct account *account, const struct envoi_account_options 
 	return envoi_account_rest(account, err);
 }
 
-/* Was a server named on the command line? What the files say of another one,
- * a password above all, is not for it, unless an account was named as well. */
-static bool is_elsewhere(const struct envoi_config *config)
+bool envoi_account_has_option(const struct envoi_config *config, unsigned long long keys)
 {
 	const struct config_section *section = config->sections[0];
 	for (size_t i = 0; i < section->count; i++) {
-		enum envoi_key key = section->entries[i]->keyword->key;
-		if (key == ENVOI_KEY_SERVER || key == ENVOI_KEY_HOST
-			|| key == ENVOI_KEY_SOCKET) {
+		if ((keys >> section->entries[i]->keyword->key & 1) != 0) {
 			return true;
 		}
 	}
 	return false;
+}
+
+/* Was a server named on the command line? What the files say of another one,
+ * a password above all, is not for it, unless an account was named as well. */
+static bool is_elsewhere(const struct envoi_config *config)
+{
+	return envoi_account_has_option(config, envoi_key_group(ENVOI_KEY_SERVER));
 }
 
 int envoi_account_new(struct envoi_config *config,
@@ -298,34 +301,25 @@ void envoi_account_free(struct envoi_account *face)
 	free(account);
 }
 
-void envoi_account_apply(
-	const struct envoi_account *account, struct envoi_request *request)
+struct envoi_relay envoi_account_relay(const struct envoi_account *account)
 {
-	if (account->server_count > 0) {
-		request->servers = account->servers;
-		request->server_count = account->server_count;
-	}
-	if (account->helo != NULL) {
-		request->session.helo = account->helo;
-	}
+	struct envoi_relay relay = {
+		.account = account->name,
+		.servers = account->servers,
+		.server_count = account->server_count,
+		.session.helo = account->helo,
+		.tls = account->tls,
+		.source_address = account->source_address,
+	};
 	for (int i = 0; i < ENVOI_PHASE_COUNT; i++) {
-		if (account->timeout_us[i] != 0) {
-			request->session.timeout_us[i] = account->timeout_us[i];
-		}
+		relay.session.timeout_us[i] = account->timeout_us[i];
 	}
-	if (account->sender != NULL) {
-		request->sender = account->sender;
-	}
-	if (account->source_address != NULL) {
-		request->source_address = account->source_address;
-	}
-	request->tls = account->tls;
 	if (account->auth) {
-		struct envoi_auth_options *auth = &request->session.auth;
-		auth->wanted = true;
-		auth->mechanisms = account->mechanisms;
-		auth->user = account->user;
-		auth->clear_ok = account->clear_allowed;
-		request->secret = account->secret;
+		relay.session.auth.wanted = true;
+		relay.session.auth.mechanisms = account->mechanisms;
+		relay.session.auth.user = account->user;
+		relay.session.auth.clear_ok = account->clear_allowed;
+		relay.secret = account->secret;
 	}
+	return relay;
 }

@@ -96,7 +96,10 @@ static int set_argv(struct account *account, const char *text, enum envoi_key ke
 		free(account->argv[0]);
 		account->argv[0] = path;
 	}
-	if (strchr(account->argv[0], '/') != NULL && account->argv[0][0] != '/') {
+	bool from_file = envoi_settings_get(&account->settings, key)->origin->kind
+			 == ENVOI_ORIGIN_FILE;
+	if (from_file && strchr(account->argv[0], '/') != NULL
+		&& account->argv[0][0] != '/') {
 		return envoi_account_error(err, account, key,
 			"\"%.100s\" is neither a name nor an absolute path",
 			account->argv[0]);
@@ -181,12 +184,49 @@ static void raise_tls(struct account *account)
 	}
 }
 
+static bool is_option(const struct account *account, enum envoi_key key)
+{
+	const struct envoi_setting *setting = envoi_settings_get(&account->settings, key);
+	return setting != NULL && setting->origin->kind == ENVOI_ORIGIN_OPTION;
+}
+
+/* --user or a secret now and here ask for a login, whatever a file says. */
+static bool is_asked_by_option(const struct account *account)
+{
+	bool asked = is_option(account, ENVOI_KEY_USER);
+	for (size_t i = 0; i < sizeof(secret_keys) / sizeof(secret_keys[0]); i++) {
+		asked = asked || is_option(account, secret_keys[i]);
+	}
+	return asked && !is_option(account, ENVOI_KEY_AUTH);
+}
+
+/* A secret by option, and nobody whose it is. */
+static int check_user(const struct account *account, struct envoi_error *err)
+{
+	const struct envoi_secret_source *secret = &account->secret;
+	if (account->face.user != NULL || secret->is_token) {
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(secret_keys) / sizeof(secret_keys[0]); i++) {
+		if (is_option(account, secret_keys[i])) {
+			(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
+				"%s without a user", secret->origin);
+			envoi_error_hint(err, "--user NAME says who you are");
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int envoi_account_auth(struct account *account, struct envoi_error *err)
 {
 	const char *auth = envoi_account_text(account, ENVOI_KEY_AUTH);
 	bool token = envoi_account_text(account, ENVOI_KEY_TOKEN_COMMAND) != NULL;
 	bool token_mechanism = false;
 	account->secret.fd = -1;
+	if (is_asked_by_option(account) && (auth == NULL || strcmp(auth, "off") == 0)) {
+		auth = "on";
+	}
 	if (auth == NULL ? !token : strcmp(auth, "off") == 0) {
 		return 0;
 	}
@@ -205,5 +245,5 @@ int envoi_account_auth(struct account *account, struct envoi_error *err)
 		return -1;
 	}
 	account->secret.is_token = token || token_mechanism;
-	return 0;
+	return check_user(account, err);
 }

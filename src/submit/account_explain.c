@@ -211,7 +211,11 @@ static void explain_sender(struct printer *p)
 		(void)snprintf(value, sizeof(value), "<%s>%s", face->sender,
 			face->sender_forced ? ", whatever is asked for" : "");
 	}
-	print_from(p, "sender", value, &account->sender_origin);
+	if (account->sender_login) {
+		print(p, "sender", value, "the login");
+	} else {
+		print_from(p, "sender", value, &account->sender_origin);
+	}
 }
 
 /* -- settings ---------------------------------------------------------------- */

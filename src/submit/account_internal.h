@@ -16,6 +16,8 @@ struct account {
 	struct envoi_chosen chosen;
 	/** How the sender came about: its setting, or an option; DEFAULT. */
 	struct envoi_origin sender_origin;
+	/** It is the login's. */
+	bool sender_login;
 	struct envoi_secret_source secret;
 	char secret_origin[300];
 	char **argv;
@@ -43,6 +45,9 @@ bool envoi_account_is(
 int envoi_account_error(struct envoi_error *err, const struct account *account,
 	enum envoi_key key, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/** Was one of these keys, as bits, set by an option? */
+bool envoi_account_has_option(const struct envoi_config *config, unsigned long long keys);
 
 /** Seconds with fractions, known to be good, as microseconds. */
 int64_t envoi_account_seconds(const char *text);

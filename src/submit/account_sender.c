@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <envoi/address.h>
+
+#include "base/limits.h"
 
 /* text, or text@maildomain, as a mailbox. */
 static int set_sender(struct account *account, const char *text, enum envoi_key key,
@@ -115,5 +120,34 @@ int envoi_account_sender(
 		return envoi_account_error(err, account, ENVOI_KEY_ALLOW_FROM_OVERRIDE,
 			"off, and from has no address in place of <%.100s>", given);
 	}
+	return 0;
+}
+
+int envoi_account_use_login(struct envoi_account *face, struct envoi_error *err)
+{
+	struct account *account = (struct account *)face;
+	const char *domain = face->mail_domain;
+	const struct passwd *user = getpwuid(getuid());
+	char host[ENVOI_LIMIT_HOST + 1] = "", login[32], text[1024];
+	if (face->sender != NULL || face->sender_from_header) {
+		return 0;
+	}
+	if (domain == NULL && gethostname(host, sizeof(host) - 1) == 0
+		&& strchr(host, '.') != NULL) {
+		domain = host;
+	}
+	if (domain == NULL) {
+		(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no sender given");
+		envoi_error_hint(err, "--from ADDR, or --from '<>' for the null sender");
+		return -1;
+	}
+	(void)snprintf(login, sizeof(login), "uid-%ju", (uintmax_t)getuid());
+	(void)snprintf(text, sizeof(text), "%s@%s", user != NULL ? user->pw_name : login,
+		domain);
+	if (envoi_address_parse(text, strlen(text), false, &account->sender, err) != 0) {
+		return -1;
+	}
+	face->sender = account->sender;
+	account->sender_login = true;
 	return 0;
 }

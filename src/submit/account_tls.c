@@ -164,6 +164,12 @@ int envoi_account_tls(struct account *account, struct envoi_error *err)
 	struct envoi_tls_options *tls = &account->face.tls;
 	const char *name = envoi_account_text(account, ENVOI_KEY_TLS_HOST_OVERRIDE);
 	if (name != NULL) {
+		/* One that begins with a dot would be any name below it. */
+		if (name[0] == '.' || strpbrk(name, "*%/ ") != NULL) {
+			return envoi_account_error(err, account,
+				ENVOI_KEY_TLS_HOST_OVERRIDE,
+				"\"%.100s\" is no host name and no IP address", name);
+		}
 		tls->name = name;
 	}
 	if (envoi_account_is(account, ENVOI_KEY_TLS_MIN, "1.2")) {

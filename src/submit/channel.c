@@ -41,9 +41,9 @@ static int copy_live_endpoints(struct channel *channel)
 }
 
 static int64_t timeout_of(
-	const struct run *run, enum envoi_phase phase, int64_t normal_us)
+	const struct envoi_relay *relay, enum envoi_phase phase, int64_t normal_us)
 {
-	int64_t given = run->request->session.timeout_us[phase];
+	int64_t given = relay->session.timeout_us[phase];
 	return given > 0 ? given : normal_us;
 }
 
@@ -57,15 +57,15 @@ bool envoi_channel_start(struct channel *channel, int64_t now)
 		return false;
 	}
 	struct envoi_error err;
+	channel->relay = envoi_route_relay(&run->route);
 	channel->server = server;
 	channel->began = now;
 	channel->visit.index = run->sessions++;
 	if (copy_live_endpoints(channel) == 0) {
-		const struct envoi_endpoint *source =
-			run->route.source.length > 0 ? &run->route.source : NULL;
 		envoi_run_note(run, '=', "connect to %s", server->label);
 		channel->connector = envoi_connector_new(channel->list, channel->count,
-			source, now, now + timeout_of(run, ENVOI_PHASE_CONNECT, 30000000),
+			envoi_route_source(&run->route), now,
+			now + timeout_of(channel->relay, ENVOI_PHASE_CONNECT, 30000000),
 			&err);
 	}
 	if (channel->connector == NULL) {
@@ -109,8 +109,8 @@ static void connect_failed(struct channel *channel, const struct envoi_error *wh
 				&run->route, channel->server, channel->places[i]);
 		}
 	}
-	envoi_run_report_failure(
-		run, channel->visit.index, channel->server, ENVOI_PHASE_CONNECT, err);
+	envoi_run_report_failure(run, channel->visit.index, channel->relay,
+		channel->server, ENVOI_PHASE_CONNECT, err);
 	envoi_channel_reset(channel);
 	if (retire) {
 		channel->state = CHANNEL_RETIRED;
@@ -120,7 +120,7 @@ static void connect_failed(struct channel *channel, const struct envoi_error *wh
 /* --helo, else this host's name if it is one, else the socket's address. */
 static void choose_helo(struct channel *channel, int fd)
 {
-	const char *given = channel->run->request->session.helo;
+	const char *given = channel->relay->session.helo;
 	char name[ENVOI_LIMIT_HOST + 1] = "";
 	if (given != NULL) {
 		(void)snprintf(channel->helo, sizeof(channel->helo), "%s", given);
@@ -134,23 +134,9 @@ static void choose_helo(struct channel *channel, int fd)
 	envoi_resolve_local_literal(fd, channel->helo, sizeof(channel->helo));
 }
 
-/* A secret makes TLS a must, unless the user said otherwise. */
-static void choose_tls(
-	const struct channel *channel, struct envoi_session_options *options)
-{
-	if (channel->run->request->tls_forced) {
-		return;
-	}
-	options->tls = channel->server->tls;
-	if (options->auth.wanted && options->tls == ENVOI_TLS_OPPORTUNISTIC
-		&& channel->server->path == NULL) {
-		options->tls = ENVOI_TLS_STARTTLS;
-	}
-}
-
 static void fill_auth(const struct channel *channel, struct envoi_auth_options *auth)
 {
-	const struct envoi_secret_source *secret = channel->run->request->secret;
+	const struct envoi_secret_source *secret = channel->relay->secret;
 	bool local = channel->server->path != NULL
 		     || strncmp(channel->address, "127.", 4) == 0
 		     || strcmp(channel->address, "::1") == 0;
@@ -186,11 +172,11 @@ static void connected(struct channel *channel, int fd, size_t index, int64_t now
 	envoi_run_note(run, '=', "connected to %s", channel->address);
 	choose_helo(channel, fd);
 	struct envoi_link_options options = {
-		.session = run->request->session,
+		.session = channel->relay->session,
 		.tls = envoi_run_tls_context,
-		.tls_context = run,
-		.host = run->request->tls.name != NULL ? run->request->tls.name
-						       : channel->server->host,
+		.tls_context = channel,
+		.host = channel->relay->tls.name != NULL ? channel->relay->tls.name
+							 : channel->server->host,
 		.trace =
 			{
 				.context = run->request->observer.context,
@@ -200,7 +186,8 @@ static void connected(struct channel *channel, int fd, size_t index, int64_t now
 	};
 	options.session.helo = channel->helo;
 	options.session.lmtp = channel->server->lmtp;
-	choose_tls(channel, &options.session);
+	options.session.tls = channel->server->tls;
+	options.session.without = run->request->without;
 	fill_auth(channel, &options.session.auth);
 	channel->link = envoi_link_new(fd, &options, now, &err);
 	if (channel->link == NULL) {
@@ -261,27 +248,26 @@ static void channel_finished(
 /* Has the secret, anew when the session asks a second time. */
 static void give_secret(struct channel *channel, int64_t now)
 {
-	struct run *run = channel->run;
+	const struct envoi_relay *relay = channel->relay;
+	struct envoi_secret *secret = &envoi_run_way(channel)->secret;
 	struct envoi_session *session = envoi_link_session(channel->link);
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	const struct envoi_secret_need need = {
-		.user = run->request->session.auth.user,
+		.user = relay->session.auth.user,
 		.host = channel->server->host != NULL ? channel->server->host
 						      : "localhost",
-		.stop_fd = run->request->stop_fd,
+		.stop_fd = channel->run->request->stop_fd,
 	};
 	if (channel->asked_secret) {
-		envoi_secret_finish(&run->secret);
+		envoi_secret_finish(secret);
 	}
 	channel->asked_secret = true;
-	if (run->secret.data == NULL
-		&& envoi_secret_obtain(run->request->secret, &need, &run->secret, &err)
-			   != 0) {
+	if (secret->data == NULL
+		&& envoi_secret_obtain(relay->secret, &need, secret, &err) != 0) {
 		envoi_session_give_secret(session, NULL, 0, &err, now);
 		return;
 	}
-	envoi_session_give_secret(
-		session, run->secret.data, run->secret.length, NULL, now);
+	envoi_session_give_secret(session, secret->data, secret->length, NULL, now);
 }
 
 static void channel_run(struct channel *channel, int64_t now)

@@ -32,6 +32,9 @@ struct envoi_job *envoi_job_new(
 	for (size_t i = 0; i < request->recipient_count; i++) {
 		job->order[i] = i;
 	}
+	for (size_t i = 0; i < request->relay_count; i++) {
+		job->server_count += request->relays[i].server_count;
+	}
 	for (size_t i = 0; i < request->source_count; i++) {
 		if (envoi_input_open(request->sources[i], request->mbox, &job->inputs[i],
 			    &job->input_errors[i])

@@ -240,7 +240,7 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 {
 	const struct envoi_capabilities *server =
 		&envoi_session_facts(session)->capabilities;
-	uint32_t usable = server->extensions & ~job->request->session.without;
+	uint32_t usable = server->extensions & ~job->request->without;
 	struct envoi_capabilities limits = {0};
 	if ((usable & ENVOI_EXT_LIMITS) != 0) {
 		limits = *server;
@@ -321,7 +321,7 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 		       || (result->again && result->outcome == ENVOI_OUTCOME_DEFERRED);
 	}
 	/* Each server is given its chances. */
-	if (lost && ++item->losses >= ENVOI_LIMIT_ATTEMPTS * job->request->server_count) {
+	if (lost && ++item->losses >= ENVOI_LIMIT_ATTEMPTS * job->server_count) {
 		again = false;
 	}
 	if (t->reply.code != 0) {

@@ -53,6 +53,8 @@ struct flight {
 
 struct envoi_job {
 	const struct envoi_request *request;
+	/** Of all relays. */
+	size_t server_count;
 	struct envoi_input **inputs;
 	struct envoi_error *input_errors;
 	size_t input;

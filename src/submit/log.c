@@ -35,7 +35,6 @@ struct ended {
 
 struct envoi_log {
 	char *account;
-	char *user;
 	char *file;
 	char *time_format;
 	/** -1: none. */
@@ -78,7 +77,6 @@ int envoi_log_new(const struct envoi_log_options *options, struct envoi_log **re
 	log->facility = facility;
 	const char *format = options->time_format;
 	if (copy(&log->account, options->account) != 0
-		|| copy(&log->user, options->user) != 0
 		|| copy(&log->file, options->file) != 0
 		|| copy(&log->time_format, format != NULL ? format : "%b %d %H:%M:%S")
 			   != 0) {
@@ -107,7 +105,6 @@ void envoi_log_free(struct envoi_log *log)
 		free(ended);
 	}
 	free(log->account);
-	free(log->user);
 	free(log->file);
 	free(log->time_format);
 	free(log);
@@ -134,9 +131,8 @@ static int write_line(struct envoi_log *log, const struct held *held,
 {
 	struct envoi_buffer line;
 	envoi_buffer_init(&line, LINE_MAX_OCTETS);
-	int failed = session != NULL
-			     ? envoi_buffer_puts(&line, session->server)
-			     : envoi_log_put_server(&line, log->account, log->user, NULL);
+	int failed = session != NULL ? envoi_buffer_puts(&line, session->server)
+				     : envoi_log_put_server(&line, log->account, NULL);
 	failed |= envoi_buffer_puts(&line, " ");
 	failed |= envoi_buffer_append(&line, held->text, held->length);
 	failed |= session != NULL ? envoi_buffer_puts(&line, session->close) : 0;
@@ -240,7 +236,7 @@ static int remember(struct envoi_log *log, const struct envoi_session_report *re
 	envoi_buffer_init(&end, LINE_MAX_OCTETS);
 	ended->index = report->index;
 	ended->established = report->facts->established;
-	if (envoi_log_put_server(&server, log->account, log->user, report) == 0
+	if (envoi_log_put_server(&server, log->account, report) == 0
 		&& envoi_log_put_close(&end, report) == 0) {
 		ended->server = envoi_span_dup(envoi_buffer_span(&server));
 		ended->close = envoi_span_dup(envoi_buffer_span(&end));

@@ -193,10 +193,13 @@ int envoi_log_put_message(
 
 /* -- the session ------------------------------------------------------------- */
 
-int envoi_log_put_server(struct envoi_buffer *out, const char *account, const char *user,
+int envoi_log_put_server(struct envoi_buffer *out, const char *account,
 	const struct envoi_session_report *report)
 {
 	int failed = 0;
+	if (report != NULL) {
+		account = report->account;
+	}
 	if (account != NULL) {
 		failed |= put_text(out, "account", account);
 	}
@@ -213,8 +216,8 @@ int envoi_log_put_server(struct envoi_buffer *out, const char *account, const ch
 	if (auth != NULL) {
 		failed |= put_text(out, "mechanism", auth);
 	}
-	if (auth != NULL && user != NULL) {
-		failed |= put_text(out, "user", user);
+	if (auth != NULL && report->user != NULL) {
+		failed |= put_text(out, "user", report->user);
 	}
 	if (report->tls != NULL) {
 		failed |= put_text(out, "tlsversion", report->tls->version);

@@ -17,9 +17,9 @@
 int envoi_log_put_message(
 	struct envoi_buffer *out, const struct envoi_message_report *report);
 
-/** "account=work host=mx.example.org port=587 tls=on ..."; report NULL: no
- * session tried the message. 0 or -1. */
-int envoi_log_put_server(struct envoi_buffer *out, const char *account, const char *user,
+/** "account=work host=mx.example.org port=587 tls=on ...", the account being
+ * the session's; report NULL: no session tried the message. 0 or -1. */
+int envoi_log_put_server(struct envoi_buffer *out, const char *account,
 	const struct envoi_session_report *report);
 
 /** " close=221 seconds=connect:0.003,..."; report NULL: not known. 0 or -1. */

@@ -11,9 +11,20 @@
 static int put_envelope(struct envoi_buffer *out, const struct envoi_request *request)
 {
 	int failed = 0;
-	for (size_t i = 0; i < request->server_count; i++) {
-		failed |= envoi_buffer_printf(out, "%-9s  %s\n", i == 0 ? "server" : "or",
-			request->servers[i].label);
+	for (size_t i = 0; i < request->relay_count; i++) {
+		const struct envoi_relay *relay = &request->relays[i];
+		if (relay->account != NULL) {
+			failed |= envoi_buffer_printf(
+				out, "%-9s  ", i == 0 ? "account" : "or account");
+			failed |= envoi_span_escape(out, envoi_span_of(relay->account));
+			failed |= envoi_buffer_puts(out, "\n");
+		}
+		for (size_t j = 0; j < relay->server_count; j++) {
+			failed |= envoi_buffer_printf(out, "%-9s  %s\n",
+				j == 0 && (i == 0 || relay->account != NULL) ? "server"
+									     : "or",
+				relay->servers[j].label);
+		}
 	}
 	failed |= envoi_buffer_printf(out, "%-9s  <%s>\n", "from", request->sender);
 	for (size_t i = 0; i < request->recipient_count; i++) {
@@ -51,9 +62,12 @@ int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_request 
 	envoi_json_text(&json, "type", "plan");
 	envoi_json_number(&json, "index", index);
 	envoi_json_text(&json, "source", source);
+	envoi_json_text(&json, "account", request->relays[0].account);
 	envoi_json_open(&json, "servers", '[');
-	for (size_t i = 0; i < request->server_count; i++) {
-		envoi_json_text(&json, NULL, request->servers[i].label);
+	for (size_t i = 0; i < request->relay_count; i++) {
+		for (size_t j = 0; j < request->relays[i].server_count; j++) {
+			envoi_json_text(&json, NULL, request->relays[i].servers[j].label);
+		}
 	}
 	envoi_json_close(&json, ']');
 	envoi_json_text(&json, "from", request->sender);

@@ -9,8 +9,16 @@ int envoi_route_init(struct envoi_route *route, const struct envoi_request *requ
 	struct envoi_error *err)
 {
 	*route = (struct envoi_route){.request = request};
-	if (request->source_address != NULL) {
-		return envoi_resolve_source(request->source_address, &route->source, err);
+	route->sources = calloc(request->relay_count, sizeof(*route->sources));
+	if (route->sources == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	for (size_t i = 0; i < request->relay_count; i++) {
+		const char *address = request->relays[i].source_address;
+		if (address != NULL
+			&& envoi_resolve_source(address, &route->sources[i], err) != 0) {
+			return -1;
+		}
 	}
 	return 0;
 }
@@ -27,7 +35,36 @@ static void forget_addresses(struct envoi_route *route)
 void envoi_route_finish(struct envoi_route *route)
 {
 	forget_addresses(route);
+	free(route->sources);
 	envoi_reply_finish(&route->fault_reply);
+}
+
+const struct envoi_relay *envoi_route_relay(const struct envoi_route *route)
+{
+	return &route->request->relays[route->relay];
+}
+
+const struct envoi_endpoint *envoi_route_source(const struct envoi_route *route)
+{
+	const struct envoi_endpoint *source = &route->sources[route->relay];
+	return source->length > 0 ? source : NULL;
+}
+
+/* The server being used; NULL: there is none left. */
+static const struct envoi_server *current_server(const struct envoi_route *route)
+{
+	return route->relay < route->request->relay_count
+		       ? &envoi_route_relay(route)->servers[route->server]
+		       : NULL;
+}
+
+static void go_on(struct envoi_route *route)
+{
+	forget_addresses(route);
+	if (++route->server >= envoi_route_relay(route)->server_count) {
+		route->server = 0;
+		route->relay++;
+	}
 }
 
 static bool has_live_address(const struct envoi_route *route)
@@ -42,9 +79,8 @@ static bool has_live_address(const struct envoi_route *route)
 
 static int resolve_current(struct envoi_route *route, struct envoi_error *err)
 {
-	const struct envoi_server *server = &route->request->servers[route->server];
-	if (envoi_resolve(
-		    server, route->request->family, &route->endpoints, &route->count, err)
+	if (envoi_resolve(current_server(route), route->request->family,
+		    &route->endpoints, &route->count, err)
 		!= 0) {
 		return -1;
 	}
@@ -57,23 +93,21 @@ static int resolve_current(struct envoi_route *route, struct envoi_error *err)
 }
 
 const struct envoi_server *envoi_route_next(struct envoi_route *route,
-	void (*on_fault)(void *context, const struct envoi_server *server,
-		const struct envoi_error *err),
+	void (*on_fault)(void *context, const struct envoi_relay *relay,
+		const struct envoi_server *server, const struct envoi_error *err),
 	void *context)
 {
-	while (route->server < route->request->server_count) {
-		const struct envoi_server *server =
-			&route->request->servers[route->server];
+	const struct envoi_server *server;
+	while ((server = current_server(route)) != NULL) {
 		struct envoi_error err = ENVOI_ERROR_NONE;
 		if (route->endpoints == NULL && resolve_current(route, &err) != 0) {
 			envoi_route_fault(route, &err, ENVOI_PHASE_RESOLVE, NULL);
-			on_fault(context, server, &err);
+			on_fault(context, envoi_route_relay(route), server, &err);
 		}
 		if (has_live_address(route)) {
 			return server;
 		}
-		forget_addresses(route);
-		route->server++;
+		go_on(route);
 	}
 	return NULL;
 }
@@ -82,8 +116,7 @@ void envoi_route_fail(
 	struct envoi_route *route, const struct envoi_server *server, size_t endpoint)
 {
 	/* Another channel may have moved the route on to the next server. */
-	if (server == &route->request->servers[route->server]
-		&& endpoint < route->count) {
+	if (server == current_server(route) && endpoint < route->count) {
 		route->dead[endpoint] = true;
 	}
 }

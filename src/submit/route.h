@@ -1,5 +1,5 @@
 /*
- * Where to connect next: the servers in the user's order, the addresses of
+ * Where to connect next: the relays and their servers in order, the addresses of
  * each, and which of them failed. Remembers the worst fault for those who are
  * left when nothing is.
  */
@@ -13,20 +13,21 @@
 
 struct envoi_route {
 	const struct envoi_request *request;
-	/** The server being used, and its addresses. */
+	/** The relay and its server being used, and that one's addresses. */
+	size_t relay;
 	size_t server;
 	struct envoi_endpoint *endpoints;
 	bool *dead;
 	size_t count;
-	/** Local address of --source; length 0: none. */
-	struct envoi_endpoint source;
+	/** Local address for each relay; length 0: none. */
+	struct envoi_endpoint *sources;
 	/** The worst so far; status OK: none. */
 	struct envoi_error fault;
 	enum envoi_phase fault_phase;
 	struct envoi_reply fault_reply;
 };
 
-/** USAGE: the request's source address is none. */
+/** USAGE: the source address of a relay is none. SYSTEM: no memory. */
 int envoi_route_init(struct envoi_route *route, const struct envoi_request *request,
 	struct envoi_error *err);
 
@@ -35,9 +36,13 @@ void envoi_route_finish(struct envoi_route *route);
 /** The server with an address worth trying, resolved; NULL when there is none
  * left. Tells on_fault about servers that cannot be resolved. */
 const struct envoi_server *envoi_route_next(struct envoi_route *route,
-	void (*on_fault)(void *context, const struct envoi_server *server,
-		const struct envoi_error *err),
+	void (*on_fault)(void *context, const struct envoi_relay *relay,
+		const struct envoi_server *server, const struct envoi_error *err),
 	void *context);
+
+/** The relay of that server, and the local address for it or NULL. */
+const struct envoi_relay *envoi_route_relay(const struct envoi_route *route);
+const struct envoi_endpoint *envoi_route_source(const struct envoi_route *route);
 
 /** An address of the server, by its place, did not work. */
 void envoi_route_fail(

@@ -29,6 +29,7 @@ enum channel_state {
 struct channel {
 	struct run *run;
 	enum channel_state state;
+	const struct envoi_relay *relay;
 	const struct envoi_server *server;
 	/** The addresses under trial, and their places in the route. */
 	struct envoi_endpoint *list;
@@ -47,13 +48,19 @@ struct channel {
 	size_t poll_first, poll_count;
 };
 
+/** What the sessions with a relay share. */
+struct way {
+	struct envoi_tls *tls;
+	/** Had once, at the first server that wants it. */
+	struct envoi_secret secret;
+};
+
 struct run {
 	const struct envoi_request *request;
 	struct envoi_job *job;
 	struct envoi_route route;
-	struct envoi_tls *tls;
-	/** Had once for the run, at the first server that wants it. */
-	struct envoi_secret secret;
+	/** One for each relay of the request. */
+	struct way *ways;
 	struct channel *channels;
 	size_t channel_count;
 	struct pollfd *fds;
@@ -72,8 +79,11 @@ struct run {
 };
 
 /* submit.c */
-/** The client context of the run, made when first needed; for envoi_link. */
-struct envoi_tls *envoi_run_tls_context(void *run, struct envoi_error *err);
+/** The client context of a channel's relay, made when first needed; for
+ * envoi_link. */
+struct envoi_tls *envoi_run_tls_context(void *channel, struct envoi_error *err);
+/** Of the relay the channel uses. */
+struct way *envoi_run_way(const struct channel *channel);
 
 /* channel.c */
 /** Begins a connection; false when there is no server left, or no memory. */
@@ -89,11 +99,11 @@ void envoi_run_note(const struct run *run, char mark, const char *format, ...)
 void envoi_run_warn(const struct run *run, const struct envoi_error *err);
 /** A server there was no connection to. */
 void envoi_run_report_failure(struct run *run, size_t index,
-	const struct envoi_server *server, enum envoi_phase phase,
-	const struct envoi_error *err);
+	const struct envoi_relay *relay, const struct envoi_server *server,
+	enum envoi_phase phase, const struct envoi_error *err);
 /** The same for envoi_route_next(). */
-void envoi_run_resolve_failed(
-	void *run, const struct envoi_server *server, const struct envoi_error *err);
+void envoi_run_resolve_failed(void *run, const struct envoi_relay *relay,
+	const struct envoi_server *server, const struct envoi_error *err);
 /** Why the channel's session failed, for people. */
 void envoi_run_warn_session(const struct channel *channel);
 /** What a 530 to MAIL asks for, once a run. */

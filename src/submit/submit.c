@@ -11,13 +11,24 @@
 
 #include "base/clock.h"
 
+struct way *envoi_run_way(const struct channel *channel)
+{
+	return &channel->run->ways[channel->relay - channel->run->request->relays];
+}
+
+static struct envoi_tls *tls_context(
+	const struct envoi_relay *relay, struct way *way, struct envoi_error *err)
+{
+	if (way->tls == NULL) {
+		way->tls = envoi_tls_new_client(&relay->tls, err);
+	}
+	return way->tls;
+}
+
 struct envoi_tls *envoi_run_tls_context(void *context, struct envoi_error *err)
 {
-	struct run *run = context;
-	if (run->tls == NULL) {
-		run->tls = envoi_tls_new_client(&run->request->tls, err);
-	}
-	return run->tls;
+	const struct channel *channel = context;
+	return tls_context(channel->relay, envoi_run_way(channel), err);
 }
 
 static bool has_work(struct run *run)
@@ -92,7 +103,8 @@ static void stop(
 		struct channel *channel = &run->channels[i];
 		if (channel->state == CHANNEL_CONNECTING) {
 			envoi_run_report_failure(run, channel->visit.index,
-				channel->server, ENVOI_PHASE_CONNECT, why);
+				channel->relay, channel->server, ENVOI_PHASE_CONNECT,
+				why);
 			envoi_channel_reset(channel);
 		} else if (channel->state == CHANNEL_RUNNING && at_once) {
 			envoi_session_abort(envoi_link_session(channel->link), why,
@@ -114,8 +126,7 @@ static void check_stop(struct run *run, int64_t now)
 	if (now >= run->deadline) {
 		(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY,
 			"timeout: the run took %g s (total)",
-			(double)run->request->session.timeout_us[ENVOI_PHASE_TOTAL]
-				/ 1e6);
+			(double)run->request->total_us / 1e6);
 		run->deadline = ENVOI_CLOCK_NEVER;
 		stop(run, &err, true, now);
 	}
@@ -166,11 +177,16 @@ static void loop(struct run *run)
 /* Files named in the TLS options are read before any connection is made. */
 static int check_tls_files(struct run *run, struct envoi_error *err)
 {
-	const struct envoi_tls_options *tls = &run->request->tls;
-	if (tls->ca == NULL && tls->certificate == NULL && tls->key == NULL) {
-		return 0;
+	for (size_t i = 0; i < run->request->relay_count; i++) {
+		const struct envoi_relay *relay = &run->request->relays[i];
+		const struct envoi_tls_options *tls = &relay->tls;
+		bool named =
+			tls->ca != NULL || tls->certificate != NULL || tls->key != NULL;
+		if (named && tls_context(relay, &run->ways[i], err) == NULL) {
+			return -1;
+		}
 	}
-	return envoi_run_tls_context(run, err) != NULL ? 0 : -1;
+	return 0;
 }
 
 /* As many as asked for, and as there are descriptors: a session needs its
@@ -196,15 +212,15 @@ static int run_init(
 	run->channels = calloc(run->channel_count, sizeof(*run->channels));
 	run->fds = calloc(
 		run->channel_count * ENVOI_LIMIT_HOST_ADDRESSES + 1, sizeof(*run->fds));
-	if (run->channels == NULL || run->fds == NULL) {
+	run->ways = calloc(request->relay_count, sizeof(*run->ways));
+	if (run->channels == NULL || run->fds == NULL || run->ways == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
 	for (size_t i = 0; i < run->channel_count; i++) {
 		run->channels[i].run = run;
 	}
-	int64_t total = request->session.timeout_us[ENVOI_PHASE_TOTAL];
-	if (total > 0) {
-		run->deadline = envoi_clock_now() + total;
+	if (request->total_us > 0) {
+		run->deadline = envoi_clock_now() + request->total_us;
 	}
 	if (envoi_route_init(&run->route, request, err) != 0
 		|| check_tls_files(run, err) != 0) {
@@ -224,8 +240,11 @@ static void run_finish(struct run *run)
 	free(run->channels);
 	free(run->fds);
 	envoi_route_finish(&run->route);
-	envoi_tls_free(run->tls);
-	envoi_secret_finish(&run->secret);
+	for (size_t i = 0; run->ways != NULL && i < run->request->relay_count; i++) {
+		envoi_tls_free(run->ways[i].tls);
+		envoi_secret_finish(&run->ways[i].secret);
+	}
+	free(run->ways);
 	envoi_job_free(run->job);
 }
 

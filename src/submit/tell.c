@@ -40,8 +40,8 @@ static void report_session(struct run *run, const struct envoi_session_report *r
 
 /* A server there was no connection to. */
 void envoi_run_report_failure(struct run *run, size_t index,
-	const struct envoi_server *server, enum envoi_phase phase,
-	const struct envoi_error *err)
+	const struct envoi_relay *relay, const struct envoi_server *server,
+	enum envoi_phase phase, const struct envoi_error *err)
 {
 	struct envoi_session_facts facts = {
 		.close = ENVOI_CLOSE_NOT_SENT,
@@ -54,6 +54,7 @@ void envoi_run_report_failure(struct run *run, size_t index,
 	report_session(
 		run, &(struct envoi_session_report){
 			     .index = index,
+			     .account = relay->account,
 			     .server = server->host != NULL ? server->host : server->path,
 			     .label = server->label,
 			     .address = "",
@@ -64,11 +65,12 @@ void envoi_run_report_failure(struct run *run, size_t index,
 	envoi_run_warn(run, err);
 }
 
-void envoi_run_resolve_failed(
-	void *context, const struct envoi_server *server, const struct envoi_error *err)
+void envoi_run_resolve_failed(void *context, const struct envoi_relay *relay,
+	const struct envoi_server *server, const struct envoi_error *err)
 {
 	struct run *run = context;
-	envoi_run_report_failure(run, run->sessions++, server, ENVOI_PHASE_RESOLVE, err);
+	envoi_run_report_failure(
+		run, run->sessions++, relay, server, ENVOI_PHASE_RESOLVE, err);
 }
 
 void envoi_run_report_link(struct channel *channel, int64_t now)
@@ -80,10 +82,14 @@ void envoi_run_report_link(struct channel *channel, int64_t now)
 	report_session(channel->run,
 		&(struct envoi_session_report){
 			.index = channel->visit.index,
+			.account = channel->relay->account,
 			.server = channel->server->host != NULL ? channel->server->host
 								: channel->server->path,
 			.label = channel->server->label,
 			.address = channel->address,
+			.user = channel->relay->session.auth.wanted
+					? channel->relay->session.auth.user
+					: NULL,
 			.port = channel->server->port,
 			.tls = envoi_link_tls(channel->link),
 			.facts = &facts,
@@ -129,7 +135,7 @@ void envoi_run_explain_refusal(struct channel *channel, const struct envoi_trans
 		t->reply.text != NULL ? t->reply.text : "");
 	if (tls) {
 		envoi_error_hint(&err, "the server offers STARTTLS: --tls starttls");
-	} else if (!run->request->session.auth.wanted) {
+	} else if (!channel->relay->session.auth.wanted) {
 		envoi_error_hint(&err, "--user NAME says who you are");
 	}
 	envoi_run_warn(run, &err);

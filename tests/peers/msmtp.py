@@ -284,6 +284,4 @@ class Msmtp(support.PeerCase):
 
 
 def config_command():
-    """envoi config, or the program of its own that it is until then."""
-    tool = os.path.dirname(support.BINARY) + "/tests/config/config-tool"
-    return [tool] if os.path.exists(tool) else [support.BINARY, "config"]
+    return [support.BINARY, "config"]

@@ -182,12 +182,11 @@ START_TEST(clear_secret_wants_to_be_asked_for)
 	ck_assert_int_eq(
 		make("account a\nhost h\ntls off\nauth plain\nuser u\n", NULL), 0);
 	ck_assert(account->clear_allowed);
-	struct envoi_request request = {0};
-	envoi_account_apply(account, &request);
-	ck_assert(request.session.auth.wanted && request.session.auth.clear_ok);
-	ck_assert_str_eq(request.session.auth.mechanisms, "PLAIN");
-	ck_assert_str_eq(request.session.auth.user, "u");
-	ck_assert_ptr_eq(request.secret, account->secret);
+	struct envoi_relay relay = envoi_account_relay(account);
+	ck_assert(relay.session.auth.wanted && relay.session.auth.clear_ok);
+	ck_assert_str_eq(relay.session.auth.mechanisms, "PLAIN");
+	ck_assert_str_eq(relay.session.auth.user, "u");
+	ck_assert_ptr_eq(relay.secret, account->secret);
 	teardown();
 	setup();
 	struct envoi_origin at = {.kind = ENVOI_ORIGIN_OPTION, .name = "--tls"};
@@ -325,12 +324,10 @@ START_TEST(rest_is_made)
 	ck_assert_str_eq(account->syslog_facility, "LOG_USER");
 	ck_assert_str_eq(account->aliases, "/etc/aliases");
 	ck_assert_str_eq(account->full_name, "Joe D");
-	struct envoi_request request = {.sender = "z@z"};
-	envoi_account_apply(account, &request);
-	ck_assert_ptr_eq(request.servers, account->servers);
-	ck_assert_str_eq(request.session.helo, "d.example");
-	ck_assert_str_eq(request.sender, "z@z");
-	ck_assert_int_eq(request.session.timeout_us[ENVOI_PHASE_DOT], 500000);
+	struct envoi_relay relay = envoi_account_relay(account);
+	ck_assert_ptr_eq(relay.servers, account->servers);
+	ck_assert_str_eq(relay.session.helo, "d.example");
+	ck_assert_int_eq(relay.session.timeout_us[ENVOI_PHASE_DOT], 500000);
 }
 END_TEST
 

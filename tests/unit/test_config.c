@@ -71,10 +71,16 @@ static const struct {
 	{"account a\nset_date_header on\n",
 		"c:2: set_date_header takes auto, off, not \"on\"", "", NULL},
 	{"account a\nauth foo\n",
-		"c:2: auth takes on, off or mechanisms with commas between, not \"foo\"",
+		"c:2: auth takes on, off, or a list of SCRAM-SHA-256-PLUS, "
+		"SCRAM-SHA-1-PLUS, "
+		"SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, CRAM-MD5, EXTERNAL, XOAUTH2, "
+		"OAUTHBEARER, not \"foo\"",
 		"", NULL},
 	{"account a\nauth plain,,login\n",
-		"c:2: auth takes on, off or mechanisms with commas between, not "
+		"c:2: auth takes on, off, or a list of SCRAM-SHA-256-PLUS, "
+		"SCRAM-SHA-1-PLUS, "
+		"SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, CRAM-MD5, EXTERNAL, XOAUTH2, "
+		"OAUTHBEARER, not "
 		"\"plain,,login\"",
 		"", NULL},
 	{"account a\nsyslog MAIL\n",
@@ -406,7 +412,10 @@ START_TEST(command_line_goes_before_files)
 	ck_assert_int_eq(envoi_config_override(config, "auth", "foo", &at, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_USAGE);
 	ck_assert_str_eq(err.text,
-		"--auth: takes on, off or mechanisms with commas between, not \"foo\"");
+		"--auth: takes on, off, or a list of SCRAM-SHA-256-PLUS, "
+		"SCRAM-SHA-1-PLUS, "
+		"SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, CRAM-MD5, EXTERNAL, XOAUTH2, "
+		"OAUTHBEARER, not \"foo\"");
 	ck_assert_int_eq(envoi_config_override(config, "nonsense", "x", &at, &err), -1);
 }
 END_TEST

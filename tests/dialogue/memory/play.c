@@ -126,12 +126,11 @@ static void connect_failed(struct player *p, size_t server)
 
 static bool open_session(struct player *p, const struct envoi_server *server)
 {
-	struct envoi_session_options options = p->order.request.session;
+	struct envoi_session_options options = p->order.relay.session;
 	struct envoi_error err;
 	options.lmtp = server->lmtp;
-	if (!p->order.request.tls_forced) {
-		options.tls = server->tls;
-	}
+	options.tls = server->tls;
+	options.without = p->order.request.without;
 	p->session = envoi_session_new(&options, p->now, &err);
 	p->visit = (struct envoi_visit){.index = p->sessions++};
 	p->handshaking = p->closed = p->lockstep = false;
@@ -216,7 +215,7 @@ static void connect_to(struct player *p, size_t server)
 
 static bool find_server(struct player *p, size_t *ret_server)
 {
-	for (size_t i = 0; i < p->order.request.server_count; i++) {
+	for (size_t i = 0; i < p->order.relay.server_count; i++) {
 		if (!p->given_up[i]) {
 			*ret_server = i;
 			return true;

@@ -19,7 +19,10 @@
 /** The request of a conversation, and what it points to. */
 struct order {
 	struct envoi_request request;
+	struct envoi_relay relay;
 	struct envoi_server *servers;
+	/** --tls, -1: what the URLs say. */
+	int tls;
 	char *sender;
 	char **addresses;
 	const char **recipients;

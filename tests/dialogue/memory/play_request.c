@@ -63,23 +63,22 @@ static const char *read_timeout(struct envoi_session_options *session, const cha
 	return NULL;
 }
 
-static void read_without(struct envoi_session_options *session, const char *text)
+static void read_without(struct envoi_request *request, const char *text)
 {
 	while (*text != '\0') {
 		size_t n = strcspn(text, ",");
-		session->without |= envoi_extension_find(text, n);
+		request->without |= envoi_extension_find(text, n);
 		text += text[n] == ',' ? n + 1 : n;
 	}
 }
 
-static void read_tls(struct envoi_request *request, const char *text)
+static void read_tls(struct order *order, const char *text)
 {
 	static const char *const names[] = {
 		"off", "opportunistic", "starttls", "implicit"};
-	request->tls_forced = true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i], text) == 0) {
-			request->session.tls = (enum envoi_tls_policy)i;
+			order->tls = (int)i;
 		}
 	}
 }
@@ -111,11 +110,11 @@ static const char *read_args(
 			}
 		}
 		if (strcmp(arg, "--timeout") == 0) {
-			why = read_timeout(&request->session, next);
+			why = read_timeout(&order->relay.session, next);
 		} else if (strcmp(arg, "--without") == 0) {
-			read_without(&request->session, next);
+			read_without(request, next);
 		} else if (strcmp(arg, "--tls") == 0) {
-			read_tls(request, next);
+			read_tls(order, next);
 		} else if (strcmp(arg, "--all-or-nothing") == 0) {
 			request->all_or_nothing = true;
 			takes = false;
@@ -164,8 +163,8 @@ static const char *read_addresses(struct order *order, const struct conversation
 const char *order_make(struct order *order, const struct conversation *c)
 {
 	struct envoi_request *request = &order->request;
-	*order = (struct order){.request = {.sessions = 1, .stop_fd = -1}};
-	request->session.helo = c->helo;
+	*order = (struct order){.request = {.sessions = 1, .stop_fd = -1}, .tls = -1};
+	order->relay.session.helo = c->helo;
 	order->sources = text_alloc(c->arg_count + c->source_count + 1, sizeof(char *));
 	size_t count = 0;
 	const char *why = read_args(order, c, &count);
@@ -181,16 +180,20 @@ const char *order_make(struct order *order, const struct conversation *c)
 		if (envoi_server_parse(c->servers[i].url, &order->servers[i], &err)
 			!= 0) {
 			why = "a wrong command line";
+		} else if (order->tls >= 0) {
+			order->servers[i].tls = (enum envoi_tls_policy)order->tls;
 		}
 	}
-	request->servers = order->servers;
-	request->server_count = c->server_count;
+	order->relay.servers = order->servers;
+	order->relay.server_count = c->server_count;
+	request->relays = &order->relay;
+	request->relay_count = 1;
 	return why;
 }
 
 void order_finish(struct order *order)
 {
-	for (size_t i = 0; i < order->request.server_count; i++) {
+	for (size_t i = 0; i < order->relay.server_count; i++) {
 		envoi_server_finish(&order->servers[i]);
 	}
 	for (size_t i = 0; order->addresses != NULL && order->addresses[i] != NULL; i++) {

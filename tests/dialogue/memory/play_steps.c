@@ -146,10 +146,7 @@ static size_t piece_length(struct player *p, size_t at, size_t left)
 
 static bool wants_starttls(const struct player *p)
 {
-	const struct envoi_request *request = &p->order.request;
-	enum envoi_tls_policy policy =
-		request->tls_forced ? request->session.tls : request->servers[0].tls;
-	return policy == ENVOI_TLS_STARTTLS;
+	return p->order.servers[0].tls == ENVOI_TLS_STARTTLS;
 }
 
 static void give(struct player *p, const char *bytes, size_t n)

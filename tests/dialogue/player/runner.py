@@ -97,14 +97,19 @@ class CaseRun:
         uses_tls = any(step.verb.startswith("tls") for connection in self.case.connections
                        for step in connection.steps)
         texts = self.case.args + [server.url for server in self.case.servers]
+        texts += [blob.data for blob in self.case.files]
         if uses_tls or any(b"@CERTS@" in text or b"@PIN-" in text for text in texts):
             self.certificates.prepare()
+        world.open()
+        values = world.values(self.certificates)
         for blob in self.case.messages + self.case.files:
             path = os.path.join(os.fsencode(self.folder), blob.name)
+            data = blob.data
+            if blob in self.case.files:
+                data = world.substitute(data, values)
             with open(path, "wb") as stream:
-                stream.write(blob.data)
+                stream.write(data)
             os.chmod(path, blob.mode)
-        world.open()
 
     def command(self, world):
         case = self.case
