@@ -107,16 +107,18 @@ static enum envoi_status fail(const struct envoi_error *err)
 
 /* -- check ------------------------------------------------------------------- */
 
-/* One line for an account that was connected to: how it went. */
+/* One line for a server that was tried; what was wrong stands on stderr. */
 static void tell_session(void *context, const struct envoi_session_report *report)
 {
 	(void)context;
 	const struct envoi_session_facts *facts = report->facts;
-	bool well = facts->error.status == ENVOI_STATUS_OK;
-	printf("%s: account %s: %s, %s, %s\n", report->label, report->account,
-		well ? "ok" : "failed",
-		report->tls != NULL ? report->tls->version : "plain",
-		facts->auth != NULL ? facts->auth : "not logged in");
+	printf("account %s: %s: ", report->account, report->label);
+	if (facts->error.status != ENVOI_STATUS_OK) {
+		puts("failed");
+		return;
+	}
+	printf("ok, %s, %s\n", report->tls != NULL ? report->tls->version : "no TLS",
+		facts->auth != NULL ? facts->auth : "no login");
 }
 
 static enum envoi_status try_account(struct config_command *command, const char *name)
