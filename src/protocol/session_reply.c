@@ -87,11 +87,14 @@ static void data_reply(struct envoi_session *s, struct work *work,
 	s->sending = work->next;
 }
 
-/* CHUNKING was offered and is not there: DATA from now on (RFC 3030 2). */
-static bool is_chunking_lie(const struct work *work, const struct envoi_reply *reply)
+/* CHUNKING was offered and is not there: DATA from now on (RFC 3030 2). Not in
+ * LMTP with several recipients: it may concern one, and others get the message. */
+static bool is_chunking_lie(const struct envoi_session *s, const struct work *work,
+	const struct envoi_reply *reply)
 {
 	bool unknown = reply->code >= 500 && reply->code <= 504;
-	return work->chunked && unknown && work->accepted > 0 && !work->redone
+	bool for_all = work->accepted == 1 || (work->accepted > 1 && !s->options.lmtp);
+	return work->chunked && unknown && for_all && !work->redone
 	       && work->mail == MAIL_ACCEPTED;
 }
 
@@ -101,7 +104,7 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 	if (work->lone_dot) {
 		return;
 	}
-	if (is_chunking_lie(work, reply)) {
+	if (is_chunking_lie(s, work, reply)) {
 		s->chunking = false;
 		work->redo = true;
 		return;
