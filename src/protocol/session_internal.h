@@ -63,6 +63,9 @@ struct expected {
 	size_t recipient;
 	/** First octet of what it answers; OFFSET_NONE: not taken yet. */
 	uint64_t begin;
+	/** BDAT: behind its command line, where the chunk begins; OFFSET_NONE: not
+	 * taken so far. */
+	uint64_t chunk;
 	/** Behind its last octet; OFFSET_NONE: not all taken yet. */
 	uint64_t end;
 };
@@ -76,8 +79,8 @@ struct segment {
 	size_t length;
 	bool secret;
 	size_t shown;
-	/** The expected reply (by number) whose begin, end it carries; several
-	 * in LMTP. first > last: none. */
+	/** The expected reply (by number) whose begin, chunk, end it carries;
+	 * several in LMTP. first > last: none. */
 	uint64_t first_expected;
 	uint64_t last_expected;
 	bool ends;

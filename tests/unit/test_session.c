@@ -666,6 +666,36 @@ START_TEST(a_chunk_refused_early_is_ended)
 }
 END_TEST
 
+/* A refusal answers a BDAT once its command line has left, and not before. */
+START_TEST(a_chunk_refused_behind_its_command_line)
+{
+	static const char line[] = "BDAT 17 LAST\r\n";
+	for (size_t sent = 0; sent <= strlen(line) + 1; sent++) {
+		struct talk talk;
+		talk_begin(&talk, OPTIONS(0));
+		talk_mail(&talk, BODY, 1);
+		talk_greet(&talk, "250-mx\r\n250 CHUNKING\r\n");
+		talk_server(&talk, "250 ok\r\n");
+		envoi_buffer_clear(&talk.said);
+		talk.stuck = true;
+		talk_server(&talk, "250 ok\r\n");
+		talk_heard(&talk, "BDAT 17 LAST\r\n" BODY);
+		envoi_session_sent(talk.session, sent, 0);
+		talk_server(&talk, "552 5.3.4 too big\r\n");
+		if (sent < strlen(line)) {
+			check_closed(&talk, ENVOI_CLOSE_NOT_SENT);
+			check_outcome(&talk, 0, 0, ENVOI_OUTCOME_DEFERRED,
+				ENVOI_STATUS_PROTOCOL);
+		} else {
+			ck_assert(!talk.closed);
+			check_outcome(&talk, 0, 0, ENVOI_OUTCOME_REJECTED,
+				ENVOI_STATUS_REFUSED);
+		}
+		talk_end(&talk);
+	}
+}
+END_TEST
+
 START_TEST(a_421_at_every_place)
 {
 	/* Two messages in a window, all sent: behind each reply. */
@@ -858,6 +888,7 @@ int main(void)
 	tcase_add_test(tcase, a_chunk_refused_for_one_in_lmtp);
 	tcase_add_test(tcase, a_chunk_refused_for_the_only_one_in_lmtp);
 	tcase_add_test(tcase, a_chunk_refused_early_is_ended);
+	tcase_add_test(tcase, a_chunk_refused_behind_its_command_line);
 	tcase_add_test(tcase, a_421_at_every_place);
 	tcase_add_test(tcase, replies_behind_a_421);
 	tcase_add_test(tcase, a_354_behind_a_421_gets_no_quit_as_a_message);
