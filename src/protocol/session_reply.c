@@ -111,7 +111,7 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 	}
 	bool positive = reply->code / 100 == 2;
 	if (positive && work->mail == MAIL_REFUSED && work->accepted > 0) {
-		envoi_session_settle_doubt(s, work);
+		envoi_session_settle_doubt(work);
 	}
 	if (work->accepted > 0 || positive) {
 		envoi_session_work_note_reply(work, ENVOI_PHASE_DOT, reply);
@@ -161,7 +161,7 @@ static void return_unbegun(struct envoi_session *s, const char *why)
 	while (work != NULL) {
 		struct work *next = work->next;
 		if (!work->begun) {
-			envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNTRIED,
+			envoi_session_settle_words(work, ENVOI_OUTCOME_UNTRIED,
 				ENVOI_PHASE_MAIL, ENVOI_STATUS_TEMPORARY, true, why);
 			work->step = STEP_DONE;
 			envoi_session_work_check_finished(s, work);
