@@ -270,8 +270,6 @@ struct envoi_session_facts {
 	const char *auth;
 	/** Transactions the server accepted. */
 	size_t accepted;
-	/** Recipients whose outcome came from a reply or is unknown: progress. */
-	size_t settled;
 	/** Transactions were possible once (READY was reached). */
 	bool established;
 	/** Why it did not come to an orderly QUIT, or could not begin; status

@@ -23,7 +23,8 @@ static bool is_ip(const char *name)
 
 int envoi_tls_verify_begin(struct envoi_tls_link *link)
 {
-	const char *name = link->peer.name;
+	/* Not const: SSL_set_tlsext_host_name() would cast it away. */
+	char *name = link->peer.name;
 	X509_VERIFY_PARAM *param = SSL_get0_param(link->ssl);
 	if (name[0] == '\0' && link->tls->name == NULL) {
 		return 0;

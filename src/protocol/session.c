@@ -266,17 +266,17 @@ static void quit_reply(
 	envoi_session_lost(s, ENVOI_CLOSE_REPLY, now);
 }
 
-/* A body may be refused before its end: a chunk once its first octet has left;
- * after DATA at once, for its end is expected from the 354 on, and the refusal
- * may come in the same read as that (smtp-sink -A 0). */
+/* A body may be refused before its end: a chunk once its command line has left,
+ * which may be all the server needs to know; after DATA at once, for its end is
+ * expected from the 354 on, and the refusal may come in the same read as that
+ * (smtp-sink -A 0). */
 static bool may_be_refused_early(
 	const struct envoi_session *s, const struct expected *head)
 {
 	if (head->verb != VERB_END) {
 		return false;
 	}
-	return !head->work->chunked
-	       || (head->begin != OFFSET_NONE && head->begin < s->sent);
+	return !head->work->chunked || head->chunk <= s->sent;
 }
 
 /* A whole reply; finds out what it answers, by count. */

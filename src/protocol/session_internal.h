@@ -63,6 +63,9 @@ struct expected {
 	size_t recipient;
 	/** First octet of what it answers; OFFSET_NONE: not taken yet. */
 	uint64_t begin;
+	/** BDAT: behind its command line, where the chunk begins; OFFSET_NONE: not
+	 * taken so far. */
+	uint64_t chunk;
 	/** Behind its last octet; OFFSET_NONE: not all taken yet. */
 	uint64_t end;
 };
@@ -76,8 +79,8 @@ struct segment {
 	size_t length;
 	bool secret;
 	size_t shown;
-	/** The expected reply (by number) whose begin, end it carries; several
-	 * in LMTP. first > last: none. */
+	/** The expected reply (by number) whose begin, chunk, end it carries;
+	 * several in LMTP. first > last: none. */
 	uint64_t first_expected;
 	uint64_t last_expected;
 	bool ends;
@@ -271,12 +274,11 @@ void envoi_session_settle_reply(struct envoi_session *s,
 void envoi_session_settle_pending(struct envoi_session *s, struct work *work,
 	enum envoi_phase phase, const struct envoi_reply *reply);
 /** All recipients still pending: in words. */
-void envoi_session_settle_words(struct envoi_session *s, struct work *work,
-	enum envoi_outcome outcome, enum envoi_phase phase, enum envoi_status status,
-	bool again, const char *words);
+void envoi_session_settle_words(struct work *work, enum envoi_outcome outcome,
+	enum envoi_phase phase, enum envoi_status status, bool again, const char *words);
 /** MAIL was refused, and then the message was accepted, for whom and as whose
  * nobody knows: all recipients are in doubt. */
-void envoi_session_settle_doubt(struct envoi_session *s, struct work *work);
+void envoi_session_settle_doubt(struct work *work);
 /** Everything left when the connection is gone. */
 void envoi_session_settle_all(struct envoi_session *s);
 /** Finishes the work if it is written, answered and sent. */

@@ -111,6 +111,7 @@ static int64_t push_expected(
 		.work = work,
 		.recipient = recipient,
 		.begin = verb == VERB_GREETING ? 0 : OFFSET_NONE,
+		.chunk = OFFSET_NONE,
 		.end = verb == VERB_GREETING ? 0 : OFFSET_NONE,
 	};
 	if (work != NULL) {
@@ -342,15 +343,26 @@ bool envoi_session_next_segment(
 	return true;
 }
 
-/* Marks where the commands of this segment begin, or end. */
-static void mark(struct envoi_session *s, const struct segment *segment, bool end)
+/* Marks where the commands of this segment begin. */
+static void mark_begin(struct envoi_session *s, const struct segment *segment)
 {
 	for (uint64_t i = segment->first_expected; i <= segment->last_expected; i++) {
 		struct expected *e = expected_at(s, i);
-		if (e != NULL && end) {
-			e->end = s->taken;
-		} else if (e != NULL && e->begin == OFFSET_NONE) {
+		if (e != NULL && e->begin == OFFSET_NONE) {
 			e->begin = s->taken;
+		}
+	}
+}
+
+/* Marks where they end, or where the line of BDAT does. */
+static void mark_end(struct envoi_session *s, const struct segment *segment)
+{
+	for (uint64_t i = segment->first_expected; i <= segment->last_expected; i++) {
+		struct expected *e = expected_at(s, i);
+		if (e != NULL && segment->ends) {
+			e->end = s->taken;
+		} else if (e != NULL && !segment->body) {
+			e->chunk = s->taken;
 		}
 	}
 }
@@ -363,7 +375,7 @@ void envoi_session_take(struct envoi_session *s, size_t n, bool last)
 	struct segment *segment = &s->segments[s->segment_head];
 	struct work *work = segment->work;
 	if (!segment->started) {
-		mark(s, segment, false);
+		mark_begin(s, segment);
 		segment->started = true;
 		if (work != NULL) {
 			work->begun = true;
@@ -381,9 +393,7 @@ void envoi_session_take(struct envoi_session *s, size_t n, bool last)
 	if (!last) {
 		return;
 	}
-	if (segment->ends) {
-		mark(s, segment, true);
-	}
+	mark_end(s, segment);
 	bool is_end = segment->end_of_data;
 	s->segment_head = (s->segment_head + 1) % s->segment_capacity;
 	s->segment_count--;

@@ -87,11 +87,14 @@ static void data_reply(struct envoi_session *s, struct work *work,
 	s->sending = work->next;
 }
 
-/* CHUNKING was offered and is not there: DATA from now on (RFC 3030 2). */
-static bool is_chunking_lie(const struct work *work, const struct envoi_reply *reply)
+/* CHUNKING was offered and is not there: DATA from now on (RFC 3030 2). Not in
+ * LMTP with several recipients: it may concern one, and others get the message. */
+static bool is_chunking_lie(const struct envoi_session *s, const struct work *work,
+	const struct envoi_reply *reply)
 {
 	bool unknown = reply->code >= 500 && reply->code <= 504;
-	return work->chunked && unknown && work->accepted > 0 && !work->redone
+	bool for_all = work->accepted == 1 || (work->accepted > 1 && !s->options.lmtp);
+	return work->chunked && unknown && for_all && !work->redone
 	       && work->mail == MAIL_ACCEPTED;
 }
 
@@ -101,14 +104,14 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 	if (work->lone_dot) {
 		return;
 	}
-	if (is_chunking_lie(work, reply)) {
+	if (is_chunking_lie(s, work, reply)) {
 		s->chunking = false;
 		work->redo = true;
 		return;
 	}
 	bool positive = reply->code / 100 == 2;
 	if (positive && work->mail == MAIL_REFUSED && work->accepted > 0) {
-		envoi_session_settle_doubt(s, work);
+		envoi_session_settle_doubt(work);
 	}
 	if (work->accepted > 0 || positive) {
 		envoi_session_work_note_reply(work, ENVOI_PHASE_DOT, reply);
@@ -158,7 +161,7 @@ static void return_unbegun(struct envoi_session *s, const char *why)
 	while (work != NULL) {
 		struct work *next = work->next;
 		if (!work->begun) {
-			envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNTRIED,
+			envoi_session_settle_words(work, ENVOI_OUTCOME_UNTRIED,
 				ENVOI_PHASE_MAIL, ENVOI_STATUS_TEMPORARY, true, why);
 			work->step = STEP_DONE;
 			envoi_session_work_check_finished(s, work);

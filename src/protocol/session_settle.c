@@ -90,7 +90,6 @@ void envoi_session_settle_reply(struct envoi_session *s,
 		if (phase == ENVOI_PHASE_DOT) {
 			result->outcome = ENVOI_OUTCOME_DELIVERED;
 			result->status = ENVOI_STATUS_OK;
-			s->facts.settled++;
 		}
 		return;
 	}
@@ -100,9 +99,6 @@ void envoi_session_settle_reply(struct envoi_session *s,
 	result->status =
 		later ? ENVOI_STATUS_TEMPORARY : refusal_status(s, phase, reply->code);
 	result->again = reply->code == 421;
-	if (!result->again) {
-		s->facts.settled++;
-	}
 }
 
 void envoi_session_settle_pending(struct envoi_session *s, struct work *work,
@@ -116,9 +112,8 @@ void envoi_session_settle_pending(struct envoi_session *s, struct work *work,
 	}
 }
 
-void envoi_session_settle_words(struct envoi_session *s, struct work *work,
-	enum envoi_outcome outcome, enum envoi_phase phase, enum envoi_status status,
-	bool again, const char *words)
+void envoi_session_settle_words(struct work *work, enum envoi_outcome outcome,
+	enum envoi_phase phase, enum envoi_status status, bool again, const char *words)
 {
 	if (outcome == ENVOI_OUTCOME_UNTRIED && work->redone && again) {
 		/* It was tried once, and is not tried again. */
@@ -135,19 +130,16 @@ void envoi_session_settle_words(struct envoi_session *s, struct work *work,
 		result->status = status;
 		result->again = again;
 		result->error = envoi_span_dup(envoi_span_of(words));
-		if (outcome == ENVOI_OUTCOME_UNKNOWN) {
-			s->facts.settled++;
-		}
 	}
 }
 
-void envoi_session_settle_doubt(struct envoi_session *s, struct work *work)
+void envoi_session_settle_doubt(struct work *work)
 {
 	for (size_t i = 0; i < work->transaction->count; i++) {
 		envoi_result_finish(&work->transaction->recipients[i]->result);
 	}
 	work->redo = false;
-	envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNKNOWN, ENVOI_PHASE_DOT,
+	envoi_session_settle_words(work, ENVOI_OUTCOME_UNKNOWN, ENVOI_PHASE_DOT,
 		ENVOI_STATUS_PROTOCOL, false,
 		"MAIL was refused, and the message accepted: may have been delivered");
 }
@@ -231,8 +223,8 @@ void envoi_session_work_check_finished(struct envoi_session *s, struct work *wor
 		return;
 	}
 	if (work->redo) {
-		envoi_session_settle_words(s, work, ENVOI_OUTCOME_DEFERRED,
-			ENVOI_PHASE_DOT, ENVOI_STATUS_TEMPORARY, true,
+		envoi_session_settle_words(work, ENVOI_OUTCOME_DEFERRED, ENVOI_PHASE_DOT,
+			ENVOI_STATUS_TEMPORARY, true,
 			"the session ended before a second try");
 	}
 	/* Accepted ones of a transaction that went no further: only
@@ -242,9 +234,8 @@ void envoi_session_work_check_finished(struct envoi_session *s, struct work *wor
 		status = envoi_status_worse(
 			status, work->transaction->recipients[i]->result.status);
 	}
-	envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_RCPT,
-		status, false,
-		"another recipient was refused, and all or none was asked for");
+	envoi_session_settle_words(work, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_RCPT, status,
+		false, "another recipient was refused, and all or none was asked for");
 	finish(s, work);
 }
 
@@ -262,7 +253,7 @@ static void settle_lost(struct envoi_session *s, struct work *work)
 	if (work->redo) {
 		/* Refused, and not yet done again. */
 		envoi_session_settle_words(
-			s, work, ENVOI_OUTCOME_DEFERRED, phase, status, true, why);
+			work, ENVOI_OUTCOME_DEFERRED, phase, status, true, why);
 	} else if (s->over) {
 		/* A 421 answers everything that is open: none of it was done. */
 		if (work->begun) {
@@ -273,14 +264,13 @@ static void settle_lost(struct envoi_session *s, struct work *work)
 		}
 	} else if (envoi_session_work_is_ended(s, work) && !work->lone_dot) {
 		(void)snprintf(words, sizeof(words), "%s: may have been delivered", why);
-		envoi_session_settle_words(s, work, ENVOI_OUTCOME_UNKNOWN,
-			ENVOI_PHASE_DOT, ENVOI_STATUS_PROTOCOL, false, words);
+		envoi_session_settle_words(work, ENVOI_OUTCOME_UNKNOWN, ENVOI_PHASE_DOT,
+			ENVOI_STATUS_PROTOCOL, false, words);
 	} else if (work->begun) {
 		envoi_session_settle_words(
-			s, work, ENVOI_OUTCOME_DEFERRED, phase, status, true, why);
+			work, ENVOI_OUTCOME_DEFERRED, phase, status, true, why);
 	}
-	envoi_session_settle_words(
-		s, work, ENVOI_OUTCOME_UNTRIED, phase, status, true, why);
+	envoi_session_settle_words(work, ENVOI_OUTCOME_UNTRIED, phase, status, true, why);
 }
 
 void envoi_session_settle_all(struct envoi_session *s)

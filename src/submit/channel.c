@@ -146,8 +146,9 @@ static void fill_auth(const struct channel *channel, struct envoi_auth_options *
 	if (secret != NULL && secret->kind != ENVOI_SECRET_NONE) {
 		auth->has_token = secret->is_token;
 		auth->has_password = !secret->is_token;
-		auth->secret_once = secret->kind == ENVOI_SECRET_FD
-				    || secret->kind == ENVOI_SECRET_LITERAL;
+		/* Only a command may have a fresh token the next moment. */
+		auth->secret_once = secret->kind != ENVOI_SECRET_COMMAND
+				    && secret->kind != ENVOI_SECRET_SHELL;
 	}
 }
 

@@ -591,6 +591,56 @@ START_TEST(a_refused_mail_is_no_trouble_of_chunking)
 }
 END_TEST
 
+/* In LMTP a 503 may be the answer for one recipient, with others to come that
+ * take the message: it must not be begun anew for all. */
+START_TEST(a_chunk_refused_for_one_in_lmtp)
+{
+	static const struct {
+		/** The final replies; then the connection is lost. */
+		const char *say;
+		enum envoi_outcome first, second;
+	} cases[] = {
+		{"503 no\r\n", ENVOI_OUTCOME_REJECTED, ENVOI_OUTCOME_UNKNOWN},
+		{"503 no\r\n250 ok\r\n", ENVOI_OUTCOME_REJECTED, ENVOI_OUTCOME_DELIVERED},
+		{"250 ok\r\n500 no\r\n", ENVOI_OUTCOME_DELIVERED, ENVOI_OUTCOME_REJECTED},
+		{"503 no\r\n451 no\r\n", ENVOI_OUTCOME_REJECTED, ENVOI_OUTCOME_DEFERRED},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct talk talk;
+		talk_begin(&talk, OPTIONS(.lmtp = true));
+		talk_mail(&talk, BODY, 2);
+		talk_greet(&talk, PIPE);
+		talk_server(&talk, "250 ok\r\n250 ok\r\n250 ok\r\n");
+		envoi_buffer_clear(&talk.said);
+		talk_server(&talk, cases[i].say);
+		talk_heard(&talk, "");
+		envoi_session_eof(talk.session, false, 0);
+		talk_events(&talk);
+		check_closed(&talk, ENVOI_CLOSE_EOF);
+		ck_assert_int_eq(talk_outcome(&talk, 0, 0), cases[i].first);
+		ck_assert_int_eq(talk_outcome(&talk, 0, 1), cases[i].second);
+		talk_end(&talk);
+	}
+}
+END_TEST
+
+START_TEST(a_chunk_refused_for_the_only_one_in_lmtp)
+{
+	struct talk talk;
+	talk_begin(&talk, OPTIONS(.lmtp = true));
+	talk_mail(&talk, BODY, 2);
+	talk_greet(&talk, PIPE);
+	talk_server(&talk, "250 ok\r\n550 no\r\n250 ok\r\n");
+	envoi_buffer_clear(&talk.said);
+	talk_server(&talk, "503 no\r\n");
+	talk_heard(&talk, "RSET\r\n");
+	talk_server(&talk, "250 ok\r\n");
+	talk_heard(
+		&talk, "MAIL FROM:<s@x>\r\nRCPT TO:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n");
+	talk_end(&talk);
+}
+END_TEST
+
 START_TEST(a_chunk_refused_early_is_ended)
 {
 	/* Small: the session goes on in step. */
@@ -613,6 +663,36 @@ START_TEST(a_chunk_refused_early_is_ended)
 	talk_server(&talk, "250 ok\r\n");
 	talk_heard(&talk, "MAIL FROM:<s@x>\r\n");
 	talk_end(&talk);
+}
+END_TEST
+
+/* A refusal answers a BDAT once its command line has left, and not before. */
+START_TEST(a_chunk_refused_behind_its_command_line)
+{
+	static const char line[] = "BDAT 17 LAST\r\n";
+	for (size_t sent = 0; sent <= strlen(line) + 1; sent++) {
+		struct talk talk;
+		talk_begin(&talk, OPTIONS(0));
+		talk_mail(&talk, BODY, 1);
+		talk_greet(&talk, "250-mx\r\n250 CHUNKING\r\n");
+		talk_server(&talk, "250 ok\r\n");
+		envoi_buffer_clear(&talk.said);
+		talk.stuck = true;
+		talk_server(&talk, "250 ok\r\n");
+		talk_heard(&talk, "BDAT 17 LAST\r\n" BODY);
+		envoi_session_sent(talk.session, sent, 0);
+		talk_server(&talk, "552 5.3.4 too big\r\n");
+		if (sent < strlen(line)) {
+			check_closed(&talk, ENVOI_CLOSE_NOT_SENT);
+			check_outcome(&talk, 0, 0, ENVOI_OUTCOME_DEFERRED,
+				ENVOI_STATUS_PROTOCOL);
+		} else {
+			ck_assert(!talk.closed);
+			check_outcome(&talk, 0, 0, ENVOI_OUTCOME_REJECTED,
+				ENVOI_STATUS_REFUSED);
+		}
+		talk_end(&talk);
+	}
 }
 END_TEST
 
@@ -805,7 +885,10 @@ int main(void)
 	tcase_add_test(tcase, nothing_follows_the_dot_for_nobody_in_lmtp);
 	tcase_add_test(tcase, no_chunk_behind_a_refused_mail);
 	tcase_add_test(tcase, a_refused_mail_is_no_trouble_of_chunking);
+	tcase_add_test(tcase, a_chunk_refused_for_one_in_lmtp);
+	tcase_add_test(tcase, a_chunk_refused_for_the_only_one_in_lmtp);
 	tcase_add_test(tcase, a_chunk_refused_early_is_ended);
+	tcase_add_test(tcase, a_chunk_refused_behind_its_command_line);
 	tcase_add_test(tcase, a_421_at_every_place);
 	tcase_add_test(tcase, replies_behind_a_421);
 	tcase_add_test(tcase, a_354_behind_a_421_gets_no_quit_as_a_message);
