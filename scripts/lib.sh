@@ -52,7 +52,7 @@ install_missing() {
 # What it takes to build. Where it cannot be installed, the tools may still be there by
 # another way (another system, a user without sudo).
 install_to_build() {
-	install_missing gcc libc6-dev meson ninja-build pkg-config libssl-dev libunistring-dev && return
+	install_missing gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev libunistring-dev && return
 	for tool in cc meson ninja pkg-config; do
 		command -v "$tool" >/dev/null || die "$tool is missing and cannot be installed"
 	done

@@ -6,29 +6,7 @@
 
 #include <envoi/address.h>
 
-#include "fuzz.h"
-
-/* Fit to stand between < and > in a command line. */
-static void check_mailbox(const char *mailbox)
-{
-	bool quoted = false;
-	MUST(strlen(mailbox) <= 512);
-	for (const char *p = mailbox; *p != '\0'; p++) {
-		MUST(*p >= 32 && *p <= 126);
-		if (quoted && *p == '\\') {
-			p++;
-			MUST(*p == '"' || *p == '\\');
-		} else if (*p == '"') {
-			quoted = !quoted;
-		} else {
-			MUST(quoted || strchr(" <>(),;\\", *p) == NULL);
-		}
-	}
-	MUST(!quoted);
-	const char *domain = envoi_address_domain(mailbox);
-	MUST(*domain == '\0' || envoi_address_is_helo(domain));
-	MUST(envoi_address_equal(mailbox, mailbox));
-}
+#include "mailbox.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -55,6 +55,49 @@ static const struct {
 	/* No domain, one name only. */
 	{"postmaster", "postmaster"},
 	{"<Postmaster>", "Postmaster"},
+	/* Other letters in what is dropped, in any encoding. */
+	{"M\xc3\xbcller <a@b>", "a@b"},
+	{"M\xfcller <a@b>", "a@b"},
+	{"a@b (M\xc3\xbcller)", "a@b"},
+	/* In the domain: A-labels, non-transitional, mapped. */
+	{"a@b\xc3\xbc"
+	 "cher.example",
+		"a@xn--bcher-kva.example"},
+	{"A@B\xc3\x9c"
+	 "CHER.Example",
+		"A@xn--bcher-kva.example"},
+	{"a@bu\xcc\x88"
+	 "cher.example",
+		"a@xn--bcher-kva.example"},
+	{"a@stra\xc3\x9f"
+	 "e.example",
+		"a@xn--strae-oqa.example"},
+	{"a@\xe4\xbe\x8b\xe3\x80\x82\xe3\x83\x86", "a@xn--fsq.xn--ddk"},
+	{"a@\xef\xbd\x81.example", "a@a.example"},
+	{"a@my_host.b\xc3\xbc"
+	 "cher.example",
+		"a@my_host.xn--bcher-kva.example"},
+	{"a@xn--bcher-kva.example", "a@xn--bcher-kva.example"},
+	/* In the local part: NFC, and the domain as U-labels. */
+	{"m\xc3\xbcller@b", "m\xc3\xbcller@b"},
+	{"mu\xcc\x88ller@b", "m\xc3\xbcller@b"},
+	{"\"m\xc3\xbcller\"@b", "m\xc3\xbcller@b"},
+	{"\"m\xc3\xbc ller\"@b", "\"m\xc3\xbc ller\"@b"},
+	{"\xe7\x94\xa8\xe6\x88\xb7@B\xc3\x9c"
+	 "CHER.example",
+		"\xe7\x94\xa8\xe6\x88\xb7@b\xc3\xbc"
+		"cher.example"},
+	{"\xc3\xbc@xn--bcher-kva.example", "\xc3\xbc@b\xc3\xbc"
+					   "cher.example"},
+	{"\xc3\xbc@xn--0.example", "\xc3\xbc@xn--0.example"},
+	{"\xc3\xbc@[192.0.2.1]", "\xc3\xbc@[192.0.2.1]"},
+	/* NFC makes it ASCII: the Kelvin sign, the Greek question mark. */
+	{"\xe2\x84\xaa@b\xc3\xbc"
+	 "cher.example",
+		"K@xn--bcher-kva.example"},
+	{"a\xcd\xbe"
+	 "b@c",
+		"\"a;b\"@c"},
 	/* The null sender. */
 	{"", ""},
 	{"  ", ""},
@@ -147,9 +190,24 @@ static const struct {
 	{"a@b\n", "control character"},
 	{"a\tb@c", "control character"},
 	{"\"a\x7f\"@c", "control character"},
-	{"M\xc3\xbcller <a@b>", "internationalised"},
-	{"m\xc3\xbcller@b", "internationalised"},
-	{"a@b\xc3\xbc.example", "internationalised"},
+	/* Not UTF-8: Latin-1, cut, overlong, a surrogate. */
+	{"m\xfcller@b", "UTF-8"},
+	{"a\xc3@b", "UTF-8"},
+	{"\xc0\xafz@b", "UTF-8"},
+	{"\xed\xa0\x80z@b", "UTF-8"},
+	{"a@b\xfc.example", "UTF-8"},
+	/* C1, no-break space, line separator. */
+	{"a\xc2\x85z@b", "outside of ASCII"},
+	{"\xc2\xa0z@b", "outside of ASCII"},
+	{"a\xe2\x80\xa8z@b", "outside of ASCII"},
+	/* No domain: a symbol, a blank, a full-width "@", "a/c". */
+	{"a@b\xe2\x98\x83\xf0\x9f\x92\xa9.", "domain"},
+	{"a@b\xc2\xa0", "domain"},
+	{"a@b\xef\xbc\xa0z", "domain"},
+	{"a@\xe2\x84\x80z", "domain"},
+	{"a@\xcc\x81z", "domain"},
+	{"a@xn--0.\xc3\xbcx", "domain"},
+	{"\xc3\xbcx@a..b", "bad domain"},
 };
 
 START_TEST(bad_addresses)
