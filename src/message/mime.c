@@ -234,8 +234,11 @@ static size_t find_level(const struct envoi_mime *mime, bool *ret_close)
 static void delimit(struct envoi_mime *mime, size_t level, bool close, uint64_t next,
 	uint64_t next_line)
 {
-	end_part(mime, mime->last_end_begin);
-	end_levels(mime, level, mime->last_end_begin);
+	/* The line end before it is its own, or that of the last field. */
+	bool in_head = mime->state == ENVOI_MIME_IN_HEAD;
+	uint64_t end = in_head ? mime->line_begin : mime->last_end_begin;
+	end_part(mime, end);
+	end_levels(mime, level, end);
 	mime->end_held = false;
 	if (close) {
 		struct envoi_mime_part *part = &mime->parts[mime->levels[level - 1].part];
