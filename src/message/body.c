@@ -15,7 +15,14 @@
 struct envoi_body {
 	/** Holds the reference on the source. */
 	struct envoi_view view;
+	/** The message's; this many are begun. */
+	const struct envoi_pieces *pieces;
+	size_t begun;
+	/** Of the piece begun last, when it is of the source. */
 	struct envoi_reader reader;
+	bool reading;
+	/** Lines of ">From " are quoted ones. */
+	bool mbox;
 	struct envoi_encoder encoder;
 	/** Read but not yet encoded. */
 	struct envoi_span rest;
@@ -42,15 +49,8 @@ int envoi_body_open(const struct envoi_message *message, bool stuff,
 	(void)envoi_source_ref(message->source);
 	envoi_encoder_init(&body->encoder, stuff);
 	body->size = message->facts.size;
-	if (message->headless) {
-		body->rest = (struct envoi_span){"\n", 1};
-	}
-	if (envoi_reader_init(&body->reader, &body->view, message->start, message->end,
-		    ENVOI_LIMIT_BLOCK, message->mbox, err)
-		!= 0) {
-		envoi_body_close(body);
-		return -1;
-	}
+	body->pieces = &message->pieces;
+	body->mbox = message->mbox;
 	*ret_body = body;
 	return 0;
 }
@@ -86,13 +86,48 @@ static int end(struct envoi_body *body, struct envoi_error *err)
 	return 0;
 }
 
+static int begin_piece(struct envoi_body *body, struct envoi_error *err)
+{
+	const struct envoi_piece *piece = &body->pieces->list[body->begun++];
+	switch (piece->kind) {
+	case ENVOI_PIECE_TEXT:
+		body->rest = piece->text;
+		return 0;
+	case ENVOI_PIECE_COPY:
+		body->reading = true;
+		return envoi_reader_init(&body->reader, &body->view, piece->start,
+			piece->end, ENVOI_LIMIT_BLOCK, body->mbox, err);
+	}
+	return envoi_error_set(err, ENVOI_STATUS_BUG, "a piece of no known kind");
+}
+
+/* The next octets to be encoded; none behind the last piece. */
+static int next_octets(struct envoi_body *body, struct envoi_error *err)
+{
+	while (body->rest.len == 0) {
+		if (body->reading) {
+			if (envoi_reader_next(&body->reader, &body->rest, err) != 0) {
+				return -1;
+			}
+			if (body->rest.len == 0) {
+				envoi_reader_finish(&body->reader);
+				body->reading = false;
+			}
+		} else if (body->begun == body->pieces->count) {
+			return 0;
+		} else if (begin_piece(body, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret_n,
 	bool *ret_last, struct envoi_error *err)
 {
 	size_t have = 0;
 	while (!body->ended && room - have >= ENVOI_ENCODER_ROOM) {
-		if (body->rest.len == 0
-			&& envoi_reader_next(&body->reader, &body->rest, err) != 0) {
+		if (next_octets(body, err) != 0) {
 			return -1;
 		}
 		if (body->rest.len == 0) {

@@ -43,6 +43,7 @@ void envoi_message_free(struct envoi_message *message)
 {
 	if (message != NULL) {
 		envoi_source_unref(message->source);
+		envoi_pieces_finish(&message->pieces);
 		free(message->name);
 		free(message);
 	}
@@ -82,6 +83,20 @@ static int scan_octets(const struct envoi_view *view, const struct envoi_head *h
 	return envoi_view_check(view, err);
 }
 
+/* A message that begins with no header gets the empty line. */
+static int make_pieces(struct envoi_message *message, struct envoi_error *err)
+{
+	struct envoi_span empty_line = {"\n", message->headless ? 1 : 0};
+	if (envoi_pieces_add_text(&message->pieces, empty_line, err) != 0
+		|| envoi_pieces_add_copy(
+			   &message->pieces, message->start, message->end, err)
+			   != 0) {
+		envoi_pieces_finish(&message->pieces);
+		return -1;
+	}
+	return 0;
+}
+
 int envoi_message_scan(struct envoi_message *message, struct envoi_error *err)
 {
 	struct envoi_view view;
@@ -108,6 +123,9 @@ int envoi_message_scan(struct envoi_message *message, struct envoi_error *err)
 	message->first_line = head.first_line;
 	message->headless = head.headless;
 	message->facts = facts;
+	if (make_pieces(message, err) != 0) {
+		return -1;
+	}
 	message->scanned = true;
 	return 0;
 }

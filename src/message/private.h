@@ -6,6 +6,7 @@
 
 #include <envoi/message.h>
 
+#include "message/piece.h"
 #include "message/source.h"
 
 struct envoi_message {
@@ -23,6 +24,8 @@ struct envoi_message {
 	/** It begins with no header: an empty line goes first. */
 	bool headless;
 	struct envoi_message_facts facts;
+	/** What goes on the wire, once it is scanned. */
+	struct envoi_pieces pieces;
 };
 
 /** A message on [start, end) of source, of which it takes a new reference.
