@@ -80,4 +80,13 @@
 /* Faults of a configuration that are told. */
 #define ENVOI_LIMIT_DIAGNOSTICS 100
 
+/* A boundary: RFC 2046 5.1.1 says 70; longer ones are seen. */
+#define ENVOI_LIMIT_BOUNDARY 200
+/* What is read of one field of a part's header: long file names are real. */
+#define ENVOI_LIMIT_MIME_FIELD 4096
+/* Multiparts in each other that are looked into; forwarded mail has some five. */
+#define ENVOI_LIMIT_MIME_DEPTH 32
+/* Parts of one message that are told apart: some 250 octets each. */
+#define ENVOI_LIMIT_MIME_PARTS 4096
+
 #endif
