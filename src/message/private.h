@@ -17,8 +17,8 @@ struct envoi_message {
 	uint64_t end;
 	/** Number of the line start is in, from 1. */
 	uint64_t first_line;
-	/** Lines of ">From " are quoted ones. */
-	bool mbox;
+	/** Of an mbox: which lines of ">From " are quoted ones. */
+	enum envoi_mbox mbox;
 	bool scanned;
 	/** It begins with no header: an empty line goes first. */
 	bool headless;
