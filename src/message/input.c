@@ -69,9 +69,12 @@ static int take_file(
 			envoi_source_label(source, label));
 	}
 	if (S_ISDIR(st.st_mode)) {
-		return envoi_error_set(err, ENVOI_STATUS_NOINPUT,
-			"%s is a directory, and no Maildir: it has no cur and new",
+		(void)envoi_error_set(err, ENVOI_STATUS_NOINPUT, "%s is a directory",
 			envoi_source_label(source, label));
+		if (err != NULL) {
+			err->sys = EISDIR;
+		}
+		return -1;
 	}
 	if (!ours || !S_ISREG(st.st_mode)) {
 		return envoi_spool_read(source, fd, err);
@@ -84,23 +87,41 @@ static int take_file(
 	return 0;
 }
 
-static int open_source(
-	struct envoi_input *input, const char *path, struct envoi_error *err)
+int envoi_input_source(const char *path, enum envoi_mbox mbox,
+	struct envoi_source **ret_source, struct envoi_error *err)
 {
+	struct envoi_source *source = NULL;
 	int fd = -1;
 	bool ours = false;
-	if (envoi_source_new(path, &input->source, err) != 0) {
+	if (envoi_source_new(path, &source, err) != 0) {
 		return -1;
 	}
-	input->source->mbox = input->mbox;
-	if (open_file(input->source, &ours, &fd, err) != 0) {
-		return -1;
+	source->mbox = mbox;
+	int result = open_file(source, &ours, &fd, err);
+	if (result == 0) {
+		result = take_file(source, fd, ours, err);
 	}
-	int result = take_file(input->source, fd, ours, err);
 	if (ours) {
 		(void)close(fd);
 	}
-	return result;
+	if (result != 0) {
+		envoi_source_unref(source);
+		return -1;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
+	struct envoi_error *err)
+{
+	struct envoi_input *input = calloc(1, sizeof(*input));
+	if (input == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	input->source = envoi_source_ref(source);
+	*ret_input = input;
+	return 0;
 }
 
 int envoi_input_open(const char *path, enum envoi_mbox mbox,
@@ -114,8 +135,11 @@ int envoi_input_open(const char *path, enum envoi_mbox mbox,
 	input->line = 1;
 	int result = strcmp(path, "-") != 0 && envoi_maildir_is(path)
 			     ? envoi_maildir_list_open(path, &input->maildir, err)
-			     : open_source(input, path, err);
+			     : envoi_input_source(path, mbox, &input->source, err);
 	if (result != 0) {
+		if (err != NULL && err->sys == EISDIR) {
+			envoi_error_hint(err, "no Maildir either: it has no cur and new");
+		}
 		envoi_input_free(input);
 		return -1;
 	}

@@ -31,6 +31,15 @@ int envoi_message_new(struct envoi_source *source, uint64_t start, uint64_t end,
 	uint64_t first_line, uint64_t number, struct envoi_message **ret_message,
 	struct envoi_error *err);
 
+/** The source that is at path, "-" stdin; as envoi_input_open(), no Maildir. */
+int envoi_input_source(const char *path, enum envoi_mbox mbox,
+	struct envoi_source **ret_source, struct envoi_error *err);
+
+/** An input of one message, all of source, of which it takes a new reference.
+ * SYSTEM. */
+int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
+	struct envoi_error *err);
+
 /** What stands at the head of a message. */
 struct envoi_head {
 	/** Where it really begins, behind any "From " line, and in which line. */

@@ -209,7 +209,7 @@ START_TEST(what_is_no_maildir)
 	ck_assert(!envoi_maildir_is(folder));
 	ck_assert_int_eq(envoi_input_open(folder, ENVOI_MBOX_NONE, &input, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
-	ck_assert_ptr_nonnull(strstr(err.text, "no Maildir"));
+	ck_assert_ptr_nonnull(strstr(err.hint, "no Maildir"));
 	ck_assert(!envoi_maildir_is(""));
 	ck_assert(!envoi_maildir_is(at("none")));
 	ck_assert_ptr_null(envoi_maildir_find(""));
