@@ -125,7 +125,7 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 	case OPT_TO:
 		return add_recipient(send, value, err);
 	case OPT_MBOX:
-		send->connection.request.mbox = true;
+		send->connection.request.mbox = ENVOI_MBOX_RD;
 		return 0;
 	case OPT_SESSIONS:
 		return set_sessions(send, value, err);

@@ -1,7 +1,8 @@
 /*
- * Messages from files, stdin and mboxes, in constant memory.
+ * Messages from files, stdin, mboxes and Maildirs, in constant memory.
  *
- * An input is one FILE argument; it yields one message, or many (mbox). A
+ * An input is one FILE argument; it yields one message, or many (mbox,
+ * Maildir). A
  * message knows where its octets are and, once scanned, what they are like.
  * A body is one reading of a message in the form it has on the wire. (RFC
  * 5321 2.3.8, 4.5.2; RFC 3030.)
@@ -21,9 +22,18 @@
  *   that begins with "From " does not.
  * - The separator belongs to no message; neither does the one empty line that
  *   stands before the next separator or at the end of the file.
- * - A line of one or more ">" and "From " loses one ">" ("mboxrd").
+ * - A line of one or more ">" and "From " loses one ">" ("mboxrd"). Of mboxo,
+ *   which quotes "From " only, a line of one ">" and "From " loses it, and
+ *   other lines are as they were.
  * - LF and CRLF files are read alike. Empty lines before the first separator
  *   are skipped; a file of no others has no messages.
+ *
+ * A directory that has the directories cur and new is a Maildir: its messages
+ * are the files in these whose names do not begin with a dot, in the order of
+ * the time the names begin with, then of the names. The names are read when it
+ * is opened, a message only when it is scanned. One that gets other flags or
+ * is moved from new to cur meanwhile is found by its unique name. Nothing in
+ * the folder is changed.
  */
 #ifndef ENVOI_MESSAGE_H
 #define ENVOI_MESSAGE_H
@@ -33,6 +43,14 @@
 #include <stdint.h>
 
 #include <envoi/error.h>
+
+/** What a FILE is read as. */
+enum envoi_mbox {
+	/** One message, or a Maildir. */
+	ENVOI_MBOX_NONE,
+	ENVOI_MBOX_RD,
+	ENVOI_MBOX_O,
+};
 
 struct envoi_input;
 struct envoi_message;
@@ -45,18 +63,20 @@ struct envoi_body;
  * $TMPDIR (else /tmp). Waits for its end as long as it takes; signals are not
  * blocked.
  *
- * NOINPUT: missing, unreadable, a directory, stdin closed. IO: read error, or
- * the temporary file cannot be written. CANTCREATE: the temporary file cannot
+ * A Maildir is one with every mbox.
+ *
+ * NOINPUT: missing, unreadable, a directory that is no Maildir, stdin closed. IO: read
+ * error, or the temporary file cannot be written. CANTCREATE: the temporary file cannot
  * be made. SYSTEM: no memory, no descriptors.
  */
-int envoi_input_open(const char *path, bool mbox, struct envoi_input **ret_input,
-	struct envoi_error *err);
+int envoi_input_open(const char *path, enum envoi_mbox mbox,
+	struct envoi_input **ret_input, struct envoi_error *err);
 
 /** Closes it. Messages taken from it stay usable. Accepts NULL. */
 void envoi_input_free(struct envoi_input *input);
 
 /**
- * The next message, or 0 with *ret_message NULL at the end. An input without
+ * The next message, or 0 with *ret_message NULL at the end. A file that is no
  * mbox yields exactly one, be it empty. Free it with envoi_message_free().
  * DATA: the mbox does not begin with a separator. IO: read error, or the mbox
  * was changed since it was opened. SYSTEM: no memory.
@@ -67,7 +87,8 @@ int envoi_input_next(struct envoi_input *input, struct envoi_message **ret_messa
 /** Its bodies must be closed before. Accepts NULL. */
 void envoi_message_free(struct envoi_message *message);
 
-/** "bill.eml", "-", "series.mbox:3"; valid as long as the message. */
+/** "bill.eml", "-", "series.mbox:3", "Mail/cur/1700000000.1.host:2,S"; valid as long as
+ * the message. */
 const char *envoi_message_name(const struct envoi_message *message);
 
 /** What one reading of all octets showed. */
@@ -92,7 +113,8 @@ struct envoi_message_facts {
 };
 
 /** Reads the message once and fills its facts in; again: does nothing.
- * NOINPUT: cannot be opened. IO: read error, or changed while it was read.
+ * NOINPUT: cannot be opened, or is gone from its Maildir. IO: read error, or
+ * changed while it was read.
  * SYSTEM: no memory, no descriptors. */
 int envoi_message_scan(struct envoi_message *message, struct envoi_error *err);
 
@@ -106,9 +128,9 @@ const struct envoi_message_facts *envoi_message_facts(
  * one block of at most ENVOI_LIMIT_BLOCK and, unless stdin or mbox, one
  * descriptor. The message must outlive it.
  *
- * IO: cannot be opened, or the file is not the one that was scanned (device,
- * inode, size, time of change). SYSTEM: no memory, no descriptors. BUG: the
- * message was not scanned.
+ * NOINPUT: it is gone from its Maildir. IO: cannot be opened, or the file is not the one
+ * that was scanned (device, inode, size, time of change). SYSTEM: no memory, no
+ * descriptors. BUG: the message was not scanned.
  */
 int envoi_body_open(const struct envoi_message *message, bool stuff,
 	struct envoi_body **ret_body, struct envoi_error *err);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <envoi/error.h>
+#include <envoi/message.h>
 #include <envoi/secret.h>
 #include <envoi/server.h>
 #include <envoi/session.h>
@@ -23,7 +24,7 @@
 struct envoi_message_report {
 	/** From 0, in the order of the inputs. */
 	size_t index;
-	/** "bill.eml", "-", "series.mbox:3". */
+	/** "bill.eml", "-", "series.mbox:3", "Mail/new/1700000000.1.host". */
 	const char *source;
 	/** Index of the last session that tried it, -1: none did. */
 	long session;
@@ -113,7 +114,8 @@ struct envoi_request {
 	 * says QUIT only (a probe). */
 	const char *const *sources;
 	size_t source_count;
-	bool mbox;
+	/** What files are read as. */
+	enum envoi_mbox mbox;
 	/** As made by envoi_address_parse(). */
 	const char *sender;
 	/** The same, each once (envoi_request_deduplicate()). */

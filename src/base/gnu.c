@@ -1,7 +1,7 @@
 /*
  * Calls beyond POSIX 2008; see the header. accept4(2), mkostemp(3) and some
- * codes of getaddrinfo(3) are in POSIX 2024, or were in POSIX once, but the C
- * libraries declare them for _GNU_SOURCE only; O_TMPFILE is Linux.
+ * codes of getaddrinfo(3), getentropy(3) are in POSIX 2024, or were in POSIX once, but
+ * the C libraries declare them for _GNU_SOURCE only; O_TMPFILE is Linux.
  */
 #define _GNU_SOURCE
 #include "base/gnu.h"
@@ -52,6 +52,11 @@ int envoi_gnu_open_unnamed(const char *dir)
 	errno = ENOSYS;
 	return -1;
 #endif
+}
+
+int envoi_gnu_random(void *out, size_t n)
+{
+	return getentropy(out, n);
 }
 
 int envoi_gnu_mkstemp(char *path)

@@ -7,6 +7,7 @@
 #define ENVOI_BASE_GNU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /** accept(2) without addresses; non-blocking and close-on-exec. -1 with errno. */
 int envoi_gnu_accept(int listener);
@@ -14,6 +15,9 @@ int envoi_gnu_accept(int listener);
 /** A file in dir that never has a name: for reading and writing, mode 0600,
  * close-on-exec. -1 with errno; ENOSYS: not to be had on this system. */
 int envoi_gnu_open_unnamed(const char *dir);
+
+/** n octets, at most 256, that nobody can guess. -1 with errno. */
+int envoi_gnu_random(void *out, size_t n);
 
 /** mkstemp(3), close-on-exec. */
 int envoi_gnu_mkstemp(char *path);

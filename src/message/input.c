@@ -1,5 +1,6 @@
 /*
- * Inputs: one FILE argument, and the messages in it. An mbox is read through
+ * Inputs: one FILE argument, and the messages in it. Of a Maildir there is a
+ * list of names, and each message has a source of its own. An mbox is read through
  * a window that moves forward, a message at a time: only its separators are
  * looked for here, the messages are scanned on their own.
  */
@@ -14,12 +15,15 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "message/maildir.h"
 #include "message/private.h"
 #include "message/spool.h"
 
 struct envoi_input {
 	struct envoi_source *source;
-	bool mbox;
+	enum envoi_mbox mbox;
+	/** NULL: it is none. */
+	struct envoi_maildir_list *maildir;
 	/** Messages given out. */
 	uint64_t count;
 	/** mbox: where the next separator stands, and in which line. */
@@ -55,8 +59,8 @@ static int open_file(
 }
 
 /* Makes the source what fd is. ours: it was opened by path. */
-static int take_file(struct envoi_source *source, bool mbox, int fd, bool ours,
-	struct envoi_error *err)
+static int take_file(
+	struct envoi_source *source, int fd, bool ours, struct envoi_error *err)
 {
 	char label[200];
 	struct stat st;
@@ -65,22 +69,63 @@ static int take_file(struct envoi_source *source, bool mbox, int fd, bool ours,
 			envoi_source_label(source, label));
 	}
 	if (S_ISDIR(st.st_mode)) {
-		return envoi_error_set(err, ENVOI_STATUS_NOINPUT, "%s is a directory",
+		(void)envoi_error_set(err, ENVOI_STATUS_NOINPUT, "%s is a directory",
 			envoi_source_label(source, label));
+		if (err != NULL) {
+			err->sys = EISDIR;
+		}
+		return -1;
 	}
 	if (!ours || !S_ISREG(st.st_mode)) {
 		return envoi_spool_read(source, fd, err);
 	}
 	source->kind = ENVOI_SOURCE_PATH;
-	if (mbox) {
+	if (source->mbox != ENVOI_MBOX_NONE) {
 		/* Offsets will be kept: it has to stay what it is. */
 		envoi_source_identify(source, &st);
 	}
 	return 0;
 }
 
-int envoi_input_open(const char *path, bool mbox, struct envoi_input **ret_input,
+int envoi_input_source(const char *path, enum envoi_mbox mbox,
+	struct envoi_source **ret_source, struct envoi_error *err)
+{
+	struct envoi_source *source = NULL;
+	int fd = -1;
+	bool ours = false;
+	if (envoi_source_new(path, &source, err) != 0) {
+		return -1;
+	}
+	source->mbox = mbox;
+	int result = open_file(source, &ours, &fd, err);
+	if (result == 0) {
+		result = take_file(source, fd, ours, err);
+	}
+	if (ours) {
+		(void)close(fd);
+	}
+	if (result != 0) {
+		envoi_source_unref(source);
+		return -1;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
 	struct envoi_error *err)
+{
+	struct envoi_input *input = calloc(1, sizeof(*input));
+	if (input == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	input->source = envoi_source_ref(source);
+	*ret_input = input;
+	return 0;
+}
+
+int envoi_input_open(const char *path, enum envoi_mbox mbox,
+	struct envoi_input **ret_input, struct envoi_error *err)
 {
 	struct envoi_input *input = calloc(1, sizeof(*input));
 	if (input == NULL) {
@@ -88,16 +133,13 @@ int envoi_input_open(const char *path, bool mbox, struct envoi_input **ret_input
 	}
 	input->mbox = mbox;
 	input->line = 1;
-	int fd = -1;
-	bool ours = false;
-	int result = envoi_source_new(path, &input->source, err);
-	if (result == 0 && (result = open_file(input->source, &ours, &fd, err)) == 0) {
-		result = take_file(input->source, mbox, fd, ours, err);
-		if (ours) {
-			(void)close(fd);
-		}
-	}
+	int result = strcmp(path, "-") != 0 && envoi_maildir_is(path)
+			     ? envoi_maildir_list_open(path, &input->maildir, err)
+			     : envoi_input_source(path, mbox, &input->source, err);
 	if (result != 0) {
+		if (err != NULL && err->sys == EISDIR) {
+			envoi_error_hint(err, "no Maildir either: it has no cur and new");
+		}
 		envoi_input_free(input);
 		return -1;
 	}
@@ -109,6 +151,7 @@ void envoi_input_free(struct envoi_input *input)
 {
 	if (input != NULL) {
 		envoi_source_unref(input->source);
+		envoi_maildir_list_free(input->maildir);
 		free(input->window);
 		free(input);
 	}
@@ -306,10 +349,33 @@ static int next_in_mbox(struct envoi_input *input, const struct envoi_view *view
 	return 0;
 }
 
+/* Its file is not looked at yet: what is wrong with it, the scan tells. */
+static int next_in_maildir(struct envoi_maildir_list *maildir,
+	struct envoi_message **ret_message, struct envoi_error *err)
+{
+	struct envoi_source *source = NULL;
+	const char *path = envoi_maildir_list_next(maildir);
+	*ret_message = NULL;
+	if (path == NULL) {
+		return 0;
+	}
+	if (envoi_source_new(path, &source, err) != 0) {
+		return -1;
+	}
+	source->kind = ENVOI_SOURCE_PATH;
+	source->maildir = true;
+	int result = envoi_message_new(source, 0, 0, 1, 0, ret_message, err);
+	envoi_source_unref(source);
+	return result;
+}
+
 int envoi_input_next(struct envoi_input *input, struct envoi_message **ret_message,
 	struct envoi_error *err)
 {
-	if (!input->mbox) {
+	if (input->maildir != NULL) {
+		return next_in_maildir(input->maildir, ret_message, err);
+	}
+	if (input->mbox == ENVOI_MBOX_NONE) {
 		if (input->count > 0) {
 			*ret_message = NULL;
 			return 0;

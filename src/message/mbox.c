@@ -72,9 +72,9 @@ enum {
 	RELEASE,
 };
 
-void envoi_unquote_init(struct envoi_unquote *unquote)
+void envoi_unquote_init(struct envoi_unquote *unquote, bool once)
 {
-	*unquote = (struct envoi_unquote){.state = LINE_START};
+	*unquote = (struct envoi_unquote){.state = LINE_START, .once = once};
 }
 
 static struct envoi_span take(struct envoi_span *in, size_t n)
@@ -118,7 +118,9 @@ static void hold(struct envoi_unquote *unquote, struct envoi_span *in)
 		}
 		(void)take(in, 1);
 		if (unquote->matched == FROM_LEN) {
-			unquote->arrows--;
+			if (!unquote->once || unquote->arrows == 1) {
+				unquote->arrows--;
+			}
 			unquote->state = RELEASE;
 			return;
 		}

@@ -25,6 +25,8 @@ bool envoi_mbox_is_separator(const char *line, size_t n, bool at_end);
 /** Takes one ">" off each line of one or more ">" and "From ". */
 struct envoi_unquote {
 	int state;
+	/** Only of one ">": mboxo, which quotes no line that is quoted. */
+	bool once;
 	/** A line's beginning that is held back: so many ">", and so many
 	 * octets of "From " behind them. */
 	uint64_t arrows;
@@ -32,7 +34,7 @@ struct envoi_unquote {
 };
 
 /** The next octet is the first of a line. */
-void envoi_unquote_init(struct envoi_unquote *unquote);
+void envoi_unquote_init(struct envoi_unquote *unquote, bool once);
 
 /**
  * Takes octets off *in and returns the next piece of the result, which points

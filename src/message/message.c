@@ -34,7 +34,7 @@ int envoi_message_new(struct envoi_source *source, uint64_t start, uint64_t end,
 	message->start = start;
 	message->end = end;
 	message->first_line = first_line;
-	message->mbox = number > 0;
+	message->mbox = number > 0 ? source->mbox : ENVOI_MBOX_NONE;
 	*ret_message = message;
 	return 0;
 }
@@ -60,7 +60,7 @@ const struct envoi_message_facts *envoi_message_facts(const struct envoi_message
 }
 
 static int scan_octets(const struct envoi_view *view, const struct envoi_head *head,
-	uint64_t end, bool mbox, struct envoi_message_facts *facts,
+	uint64_t end, enum envoi_mbox mbox, struct envoi_message_facts *facts,
 	struct envoi_error *err)
 {
 	struct envoi_scan scan;

@@ -18,8 +18,8 @@ struct envoi_message {
 	uint64_t end;
 	/** Number of the line start is in, from 1. */
 	uint64_t first_line;
-	/** Lines of ">From " are quoted ones. */
-	bool mbox;
+	/** Of an mbox: which lines of ">From " are quoted ones. */
+	enum envoi_mbox mbox;
 	bool scanned;
 	/** It begins with no header: an empty line goes first. */
 	bool headless;
@@ -32,6 +32,15 @@ struct envoi_message {
  * number is its place in an mbox from 1, 0 outside of one. SYSTEM. */
 int envoi_message_new(struct envoi_source *source, uint64_t start, uint64_t end,
 	uint64_t first_line, uint64_t number, struct envoi_message **ret_message,
+	struct envoi_error *err);
+
+/** The source that is at path, "-" stdin; as envoi_input_open(), no Maildir. */
+int envoi_input_source(const char *path, enum envoi_mbox mbox,
+	struct envoi_source **ret_source, struct envoi_error *err);
+
+/** An input of one message, all of source, of which it takes a new reference.
+ * SYSTEM. */
+int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
 	struct envoi_error *err);
 
 /** What stands at the head of a message. */

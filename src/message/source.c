@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "message/maildir.h"
+
 int envoi_source_new(
 	const char *path, struct envoi_source **ret_source, struct envoi_error *err)
 {
@@ -121,21 +123,47 @@ static int identify(const struct envoi_view *view, struct envoi_error *err)
 	return 0;
 }
 
+/* -1 with errno. */
+static int open_path(const char *path)
+{
+	int fd;
+	do {
+		/* Should the path be a FIFO by now, do not wait for it. */
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	} while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+/* Opens it by the name it has got meanwhile. -1 with errno. */
+static int open_renamed(struct envoi_source *source)
+{
+	int fd = -1;
+	char *path = envoi_maildir_find(source->path);
+	if (path != NULL && (fd = open_path(path)) >= 0) {
+		free(source->path);
+		source->path = path;
+		return fd;
+	}
+	free(path);
+	errno = ENOENT;
+	return -1;
+}
+
 int envoi_view_open(
 	struct envoi_view *view, struct envoi_source *source, struct envoi_error *err)
 {
 	*view = (struct envoi_view){.source = source, .fd = source->fd};
 	if (source->kind == ENVOI_SOURCE_PATH) {
-		do {
-			/* Should the path be a FIFO by now, do not wait for it. */
-			view->fd = open(source->path,
-				O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		} while (view->fd < 0 && errno == EINTR);
+		view->fd = open_path(source->path);
+		if (view->fd < 0 && errno == ENOENT && source->maildir) {
+			view->fd = open_renamed(source);
+		}
 		if (view->fd < 0) {
 			int sys = errno;
 			char label[200];
 			enum envoi_status status = envoi_source_open_status(sys);
-			if (source->identified && status == ENVOI_STATUS_NOINPUT) {
+			if (source->identified && !source->maildir
+				&& status == ENVOI_STATUS_NOINPUT) {
 				status = ENVOI_STATUS_IO;
 			}
 			return envoi_error_sys(err, status, sys, "cannot open %s",
@@ -187,7 +215,7 @@ int envoi_view_read(const struct envoi_view *view, uint64_t offset, char *out, s
 }
 
 int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view,
-	uint64_t start, uint64_t end, size_t block, bool unquoting,
+	uint64_t start, uint64_t end, size_t block, enum envoi_mbox mbox,
 	struct envoi_error *err)
 {
 	*reader = (struct envoi_reader){
@@ -195,9 +223,9 @@ int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view
 		.at = start,
 		.end = end,
 		.capacity = end - start < block ? (size_t)(end - start) : block,
-		.unquoting = unquoting,
+		.mbox = mbox,
 	};
-	envoi_unquote_init(&reader->unquote);
+	envoi_unquote_init(&reader->unquote, mbox == ENVOI_MBOX_O);
 	if (view->source->kind != ENVOI_SOURCE_MEMORY && reader->capacity > 0) {
 		reader->block = malloc(reader->capacity);
 		if (reader->block == NULL) {
@@ -239,7 +267,7 @@ static int read_block(
 int envoi_reader_next(
 	struct envoi_reader *reader, struct envoi_span *ret_span, struct envoi_error *err)
 {
-	if (!reader->unquoting) {
+	if (reader->mbox == ENVOI_MBOX_NONE) {
 		return read_block(reader, ret_span, err);
 	}
 	for (;;) {

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include <envoi/error.h>
+#include <envoi/message.h>
 
 #include "base/span.h"
 #include "message/mbox.h"
@@ -40,6 +41,11 @@ struct envoi_source {
 	/** Octets; of a PATH not before its first reading (mbox: from
 	 * the beginning). */
 	uint64_t size;
+	/** PATH: a file of a Maildir, which may get another name: path is the one
+	 * it was last seen by. */
+	bool maildir;
+	/** How its messages are read, when they stand in an mbox. */
+	enum envoi_mbox mbox;
 	/** PATH: the file as it was first seen. */
 	bool identified;
 	dev_t device;
@@ -73,7 +79,8 @@ struct envoi_view {
 
 /**
  * Begins to read. A file seen before must be the same still: IO if not, or
- * if it cannot be opened any more. NOINPUT: cannot be opened the first time.
+ * if it cannot be opened any more. NOINPUT: cannot be opened the first time,
+ * or, from a Maildir, is gone.
  */
 int envoi_view_open(
 	struct envoi_view *view, struct envoi_source *source, struct envoi_error *err);
@@ -88,8 +95,8 @@ int envoi_view_read(const struct envoi_view *view, uint64_t offset, char *out, s
 void envoi_view_close(struct envoi_view *view);
 
 /**
- * One pass over the octets [start, end) of a source, in blocks; with
- * unquoting, ">From " lines lose one ">".
+ * One pass over the octets [start, end) of a source, in blocks; of an mbox
+ * ">From " lines lose one ">".
  */
 struct envoi_reader {
 	const struct envoi_view *view;
@@ -97,14 +104,14 @@ struct envoi_reader {
 	uint64_t end;
 	char *block;
 	size_t capacity;
-	bool unquoting;
+	enum envoi_mbox mbox;
 	struct envoi_unquote unquote;
 	struct envoi_span rest;
 };
 
 /** A block of at most block octets is allocated, none for memory. SYSTEM. */
 int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view,
-	uint64_t start, uint64_t end, size_t block, bool unquoting,
+	uint64_t start, uint64_t end, size_t block, enum envoi_mbox mbox,
 	struct envoi_error *err);
 
 /** Accepts a zeroed one. */

@@ -1,11 +1,12 @@
 /*
- * Reading a stream whole. The temporary file is in $TMPDIR or /tmp and never
- * has a name that another process could open.
+ * Reading a stream whole, writing a source. The temporary file is in $TMPDIR or /tmp and
+ * never has a name that another process could open.
  */
 #include "message/spool.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <poll.h>
 #include <unistd.h>
@@ -77,9 +78,7 @@ static int write_all(int fd, const char *data, size_t n, struct envoi_error *err
 	return 0;
 }
 
-/* block holds the first n octets; the rest is still to come. */
-static int spool_file(struct envoi_source *source, int fd, char *block, size_t capacity,
-	size_t n, struct envoi_error *err)
+static int make_file(struct envoi_source *source, struct envoi_error *err)
 {
 	source->fd = envoi_tmpfile_open(directory());
 	if (source->fd < 0) {
@@ -90,6 +89,16 @@ static int spool_file(struct envoi_source *source, int fd, char *block, size_t c
 		return -1;
 	}
 	source->kind = ENVOI_SOURCE_SPOOL;
+	return 0;
+}
+
+/* block holds the first n octets; the rest is still to come. */
+static int spool_file(struct envoi_source *source, int fd, char *block, size_t capacity,
+	size_t n, struct envoi_error *err)
+{
+	if (make_file(source, err) != 0) {
+		return -1;
+	}
 	while (n > 0) {
 		if (write_all(source->fd, block, n, err) != 0) {
 			return -1;
@@ -125,4 +134,65 @@ int envoi_spool_read(struct envoi_source *source, int fd, struct envoi_error *er
 	}
 	free(block);
 	return result;
+}
+
+int envoi_spool_begin(
+	struct envoi_spool *spool, struct envoi_source *source, struct envoi_error *err)
+{
+	*spool = (struct envoi_spool){
+		.source = source, .block = malloc(ENVOI_LIMIT_SPOOL_MEMORY)};
+	if (spool->block == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	return 0;
+}
+
+/* What is in the block goes to the file. */
+static int flush(struct envoi_spool *spool, struct envoi_error *err)
+{
+	if (spool->source->fd < 0 && make_file(spool->source, err) != 0) {
+		return -1;
+	}
+	if (write_all(spool->source->fd, spool->block, spool->n, err) != 0) {
+		return -1;
+	}
+	spool->source->size += spool->n;
+	spool->n = 0;
+	return 0;
+}
+
+int envoi_spool_put(
+	struct envoi_spool *spool, const char *data, size_t n, struct envoi_error *err)
+{
+	while (n > 0) {
+		size_t room = ENVOI_LIMIT_SPOOL_MEMORY - spool->n;
+		size_t take = n < room ? n : room;
+		memcpy(spool->block + spool->n, data, take);
+		spool->n += take;
+		data += take;
+		n -= take;
+		if (take == room && flush(spool, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int envoi_spool_end(struct envoi_spool *spool, struct envoi_error *err)
+{
+	struct envoi_source *source = spool->source;
+	if (source->fd >= 0) {
+		return flush(spool, err);
+	}
+	source->kind = ENVOI_SOURCE_MEMORY;
+	source->memory = spool->block;
+	source->size = spool->n;
+	*spool = (struct envoi_spool){0};
+	return 0;
+}
+
+void envoi_spool_drop(struct envoi_spool *spool)
+{
+	free(spool->block);
+	*spool = (struct envoi_spool){0};
 }

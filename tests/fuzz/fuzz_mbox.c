@@ -81,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool mbox = (data[0] & 1) != 0;
 	size_t room = 4 + (size_t)(data[0] >> 1);
 	put_on_stdin(data + 1, size - 1);
-	MUST(envoi_input_open("-", mbox, &input, &err) == 0);
+	MUST(envoi_input_open("-", mbox ? ENVOI_MBOX_RD : ENVOI_MBOX_NONE, &input, &err)
+		== 0);
 	for (size_t count = 0;; count++) {
 		struct envoi_message *message = NULL;
 		if (envoi_input_next(input, &message, &err) != 0) {

@@ -90,16 +90,15 @@ static const struct {
 	{">From >From ", "From >From "},
 };
 
-START_TEST(unquoting)
+static void check_unquoting(const char *in, const char *want, bool once)
 {
-	const char *in = quotes[_i].in;
 	size_t n = strlen(in);
 	for (size_t split = 0; split <= n; split++) {
 		/* At split, and octet by octet on one side of it. */
 		char out[200];
 		size_t have = 0;
 		struct envoi_unquote unquote;
-		envoi_unquote_init(&unquote);
+		envoi_unquote_init(&unquote, once);
 		for (size_t at = 0, next; at < n; at = next) {
 			next = at < split ? split : at + 1;
 			struct envoi_span rest = {in + at, next - at};
@@ -117,9 +116,22 @@ START_TEST(unquoting)
 			memcpy(out + have, piece.data, piece.len);
 			have += piece.len;
 		}
-		ck_assert_uint_eq(have, strlen(quotes[_i].out));
-		ck_assert_int_eq(memcmp(out, quotes[_i].out, have), 0);
+		ck_assert_uint_eq(have, strlen(want));
+		ck_assert_int_eq(memcmp(out, want, have), 0);
 	}
+}
+
+START_TEST(unquoting)
+{
+	check_unquoting(quotes[_i].in, quotes[_i].out, false);
+}
+END_TEST
+
+START_TEST(unquoting_mboxo)
+{
+	check_unquoting("a\n>From b\n", "a\nFrom b\n", true);
+	check_unquoting(">From b\n>>From c\n", "From b\n>>From c\n", true);
+	check_unquoting("a\n>>>From \r\n>From", "a\n>>>From \r\n>From", true);
 }
 END_TEST
 
@@ -201,7 +213,7 @@ START_TEST(files_and_their_messages)
 	struct envoi_message *messages[4] = {NULL};
 	size_t n = 0;
 	write_file(files[_i].in, strlen(files[_i].in));
-	ck_assert_int_eq(envoi_input_open(path, true, &input, &err), 0);
+	ck_assert_int_eq(envoi_input_open(path, ENVOI_MBOX_RD, &input, &err), 0);
 	do {
 		ck_assert_uint_lt(n, 4);
 		ck_assert_int_eq(envoi_input_next(input, &messages[n], &err), 0);
@@ -235,7 +247,7 @@ START_TEST(what_is_no_mbox)
 	struct envoi_input *input;
 	struct envoi_message *message = NULL;
 	write_file(no_mboxes[_i], strlen(no_mboxes[_i]));
-	ck_assert_int_eq(envoi_input_open(path, true, &input, &err), 0);
+	ck_assert_int_eq(envoi_input_open(path, ENVOI_MBOX_RD, &input, &err), 0);
 	ck_assert_int_eq(envoi_input_next(input, &message, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_DATA);
 	ck_assert_ptr_null(message);
@@ -265,7 +277,7 @@ START_TEST(separators_at_block_ends)
 	write_file(data, n);
 	struct envoi_input *input;
 	struct envoi_message *message;
-	ck_assert_int_eq(envoi_input_open(path, true, &input, &err), 0);
+	ck_assert_int_eq(envoi_input_open(path, ENVOI_MBOX_RD, &input, &err), 0);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
 		ck_assert_ptr_nonnull(message);
@@ -300,7 +312,7 @@ START_TEST(bodies_side_by_side)
 	struct envoi_message *message[2];
 	struct envoi_body *body[2];
 	write_file(in, sizeof(in) - 1);
-	ck_assert_int_eq(envoi_input_open(path, true, &input, &err), 0);
+	ck_assert_int_eq(envoi_input_open(path, ENVOI_MBOX_RD, &input, &err), 0);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(envoi_input_next(input, &message[i], &err), 0);
 		ck_assert_int_eq(envoi_message_scan(message[i], &err), 0);
@@ -336,7 +348,7 @@ START_TEST(a_changed_mbox_is_noticed)
 	struct envoi_message *message;
 	struct envoi_body *body;
 	write_file(FROM "\nA: b\n", strlen(FROM "\nA: b\n"));
-	ck_assert_int_eq(envoi_input_open(path, true, &input, &err), 0);
+	ck_assert_int_eq(envoi_input_open(path, ENVOI_MBOX_RD, &input, &err), 0);
 	ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
 	ck_assert_int_eq(envoi_message_scan(message, &err), 0);
 	ck_assert_int_eq(truncate(path, 3), 0);
@@ -360,6 +372,7 @@ int main(void)
 	tcase_add_loop_test(tc, what_separates, 0, COUNT(separators));
 	tcase_add_test(tc, the_last_line_needs_no_end);
 	tcase_add_loop_test(tc, unquoting, 0, COUNT(quotes));
+	tcase_add_test(tc, unquoting_mboxo);
 	tcase_add_loop_test(tc, files_and_their_messages, 0, COUNT(files));
 	tcase_add_loop_test(tc, what_is_no_mbox, 0, COUNT(no_mboxes));
 	tcase_add_loop_test(tc, separators_at_block_ends, 0, 140);

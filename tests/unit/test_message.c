@@ -89,7 +89,7 @@ static struct envoi_message *take_one(const char *path)
 	struct envoi_input *input = NULL;
 	struct envoi_message *message = NULL;
 	struct envoi_message *none = NULL;
-	ck_assert_int_eq(envoi_input_open(path, false, &input, &err), 0);
+	ck_assert_int_eq(envoi_input_open(path, ENVOI_MBOX_NONE, &input, &err), 0);
 	ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
 	ck_assert_ptr_nonnull(message);
 	ck_assert_int_eq(envoi_input_next(input, &none, &err), 0);
@@ -285,7 +285,7 @@ static enum envoi_status open_status(const char *path, char *text)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	struct envoi_input *input = NULL;
-	if (envoi_input_open(path, false, &input, &err) == 0) {
+	if (envoi_input_open(path, ENVOI_MBOX_NONE, &input, &err) == 0) {
 		envoi_input_free(input);
 		ck_assert_int_eq(err.status, ENVOI_STATUS_OK);
 	} else {
@@ -528,7 +528,7 @@ START_TEST(missing_when_it_is_scanned)
 	struct envoi_body *body;
 	make_folder();
 	write_file("A: b\n", 5);
-	ck_assert_int_eq(envoi_input_open(file, false, &input, &err), 0);
+	ck_assert_int_eq(envoi_input_open(file, ENVOI_MBOX_NONE, &input, &err), 0);
 	ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
 	envoi_input_free(input);
 	ck_assert_int_eq(unlink(file), 0);

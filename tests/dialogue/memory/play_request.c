@@ -119,7 +119,7 @@ static const char *read_args(
 			request->all_or_nothing = true;
 			takes = false;
 		} else if (strcmp(arg, "--mbox") == 0) {
-			request->mbox = true;
+			request->mbox = ENVOI_MBOX_RD;
 			takes = false;
 		} else if (arg[0] != '-') {
 			order->sources[(*count)++] = arg;
