@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/idna.h"
+#include "base/limits.h"
 #include "base/span.h"
 
 bool envoi_pattern_is_wild(const char *pattern)
@@ -94,7 +96,7 @@ static bool glob(const char *p, const char *s)
 	return *p == '\0';
 }
 
-bool envoi_pattern_matches(const char *pattern, const char *address)
+static bool fits(const char *pattern, const char *address)
 {
 	struct envoi_span all = envoi_span_of(address);
 	if (envoi_pattern_is_wild(pattern)) {
@@ -119,4 +121,27 @@ bool envoi_pattern_matches(const char *pattern, const char *address)
 		}
 	}
 	return envoi_span_equal_nocase(envoi_span_of(at), pattern + local);
+}
+
+bool envoi_pattern_matches(const char *pattern, const char *address)
+{
+	char other[ENVOI_LIMIT_ADDRESS + 1 + ENVOI_IDNA_ROOM];
+	const char *why = NULL;
+	const char *at = strrchr(address, '@');
+	if (fits(pattern, address)) {
+		return true;
+	}
+	/* People write their domain with its letters, a mailbox may have it as
+	 * A-labels, or the other way round. */
+	if (at == NULL || (size_t)(at - address) > ENVOI_LIMIT_ADDRESS) {
+		return false;
+	}
+	size_t local = (size_t)(at + 1 - address);
+	struct envoi_span domain = envoi_span_of(at + 1);
+	memcpy(other, address, local);
+	int result = envoi_is_ascii(domain)
+			     ? envoi_idna_to_unicode(domain, other + local, &why)
+			     : envoi_idna_to_ascii(domain, other + local, &why);
+	return result == 0 && strcmp(other + local, domain.data) != 0
+	       && fits(pattern, other);
 }

@@ -94,7 +94,8 @@ int envoi_config_choose(struct envoi_config *config, const char *name, const cha
 /**
  * Does the address fit? pattern: "*" any octets, "?" any one, "[a-z]", "[!a]";
  * "\" takes the special meaning away. Without "*", "?" and "[" it is an
- * address: then "a+detail@b" fits "a@b" as well. ASCII case does not matter.
+ * address: then "a+detail@b" fits "a@b" as well. ASCII case does not matter,
+ * nor whether a domain is written with its letters or as A-labels.
  */
 bool envoi_pattern_matches(const char *pattern, const char *address);
 

@@ -2,7 +2,8 @@
  * Server names and URLs, as a person types them. Owns the grammar (see the
  * header) and what the schemes stand for. Asks no resolver: a host is judged
  * by its spelling only (RFC 1035 2.3.1, RFC 1123 2.1, RFC 3986 3.2.2, RFC
- * 6874 for scope ids, RFC 5321 4.1.3 for "IPv6:").
+ * 6874 for scope ids, RFC 5321 4.1.3 for "IPv6:", RFC 5890 for letters outside
+ * of ASCII).
  */
 #include <envoi/server.h>
 
@@ -14,6 +15,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include "base/idna.h"
 #include "base/limits.h"
 #include "base/span.h"
 
@@ -77,9 +79,6 @@ static const char *judge_label(struct envoi_span label)
 		return "label of more than 63 characters in the host name";
 	}
 	for (size_t i = 0; i < label.len; i++) {
-		if ((unsigned char)label.data[i] > 0x7e) {
-			return "host name is not ASCII (use its xn-- form)";
-		}
 		/* The underscore is no host name's, but real ones have it. */
 		if (!is_alnum(label.data[i]) && label.data[i] != '-'
 			&& label.data[i] != '_') {
@@ -191,7 +190,17 @@ static const char *split(struct envoi_span text, bool url, struct envoi_span *re
 	return NULL;
 }
 
-/* host and port of text into the server; NULL, or the reason. */
+static char *make_label(struct envoi_span host, unsigned port)
+{
+	char label[ENVOI_IDNA_ROOM + 16];
+	bool v6 = memchr(host.data, ':', host.len) != NULL;
+	(void)snprintf(label, sizeof(label), v6 ? "[%.*s]:%u" : "%.*s:%u", (int)host.len,
+		host.data, port);
+	return envoi_span_dup(envoi_span_of(label));
+}
+
+/* host and port of text into the server; NULL, or the reason. Without memory
+ * there is no label. */
 static const char *parse_authority(
 	struct envoi_span text, bool url, struct envoi_server *server)
 {
@@ -199,6 +208,8 @@ static const char *parse_authority(
 	struct envoi_span port;
 	bool bracketed;
 	char ip[ENVOI_LIMIT_HOST];
+	char ascii[ENVOI_IDNA_ROOM];
+	struct envoi_span typed = {NULL, 0};
 	if (memchr(text.data, '@', text.len) != NULL) {
 		return "a user name does not belong here";
 	}
@@ -220,12 +231,26 @@ static const char *parse_authority(
 	} else if (memchr(host.data, ':', host.len) != NULL) {
 		return "malformed IPv6 address";
 	} else {
-		reason = judge_name(host);
+		int result = envoi_idna_to_ascii(host, ascii, &reason);
+		if (result < 0) {
+			return NULL;
+		}
+		if (result == 0) {
+			reason = judge_name(envoi_span_of(ascii));
+		}
 		if (reason != NULL) {
 			return reason;
 		}
+		typed = host;
+		host = envoi_span_of(ascii);
+	}
+	if (typed.data == NULL) {
+		typed = host;
 	}
 	server->host = envoi_span_dup(host);
+	if (server->host != NULL) {
+		server->label = make_label(typed, server->port);
+	}
 	return NULL;
 }
 
@@ -248,6 +273,9 @@ static const char *parse_unix(const char *path, struct envoi_server *server)
 	server->lmtp = true;
 	server->tls = ENVOI_TLS_OPPORTUNISTIC;
 	server->path = envoi_span_dup(envoi_span_of(path));
+	if (server->path != NULL) {
+		server->label = envoi_span_dup(envoi_span_of(path));
+	}
 	return NULL;
 }
 
@@ -291,18 +319,6 @@ static const char *parse_plain(const char *text, struct envoi_server *server)
 	return reason;
 }
 
-static char *make_label(const struct envoi_server *server)
-{
-	char label[ENVOI_LIMIT_HOST + 16];
-	if (server->path != NULL) {
-		return envoi_span_dup(envoi_span_of(server->path));
-	}
-	bool v6 = strchr(server->host, ':') != NULL;
-	(void)snprintf(label, sizeof(label), v6 ? "[%s]:%u" : "%s:%u", server->host,
-		(unsigned)server->port);
-	return envoi_span_dup(envoi_span_of(label));
-}
-
 /* Bytes that are in no server: a path may have blanks and 8-bit ones. */
 static bool has_bad_byte(const char *text, bool path)
 {
@@ -335,9 +351,6 @@ int envoi_server_parse(
 		envoi_server_finish(&server);
 		return envoi_error_set(
 			err, ENVOI_STATUS_USAGE, "server '%.250s': %s", text, reason);
-	}
-	if (server.host != NULL || server.path != NULL) {
-		server.label = make_label(&server);
 	}
 	if (server.label == NULL) {
 		envoi_server_finish(&server);

@@ -505,6 +505,13 @@ static const struct {
 	{"*[", "a[", true},
 	{"a*", "", false},
 	{"**a", "bba", true},
+	/* Its domain with its letters or as A-labels. */
+	{"a@b\xc3\xbcx", "a@xn--bx-xka", true},
+	{"*@b\xc3\xbcx", "a+x@xn--bx-xka", true},
+	{"\xc3\xbc@xn--bx-xka", "\xc3\xbc@b\xc3\xbcx", true},
+	{"a@xn--bx-xka", "a@xn--bx-xka", true},
+	{"a@b\xc3\xbcx", "a@xn--by-xka", false},
+	{"a@b\xc3\xbcx", "a@xn--0", false},
 };
 
 START_TEST(pattern_fits)
