@@ -9,13 +9,11 @@
 #include <string.h>
 
 /* CR or LF in any argument could end up in a command or a header. */
-static int check_arguments(int argc, char **argv, struct envoi_error *err)
+static int check_argument(const char *argument, struct envoi_error *err)
 {
-	for (int i = 1; i < argc; i++) {
-		if (strpbrk(argv[i], "\r\n") != NULL) {
-			return envoi_error_set(err, ENVOI_STATUS_USAGE,
-				"argument %d holds a line end: \"%s\"", i, argv[i]);
-		}
+	if (argument != NULL && strpbrk(argument, "\r\n") != NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"an argument holds a line end: \"%s\"", argument);
 	}
 	return 0;
 }
@@ -26,9 +24,6 @@ int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc
 	size_t n = 0, shorts = 1;
 	*parser = (struct cmd_parser){
 		.table = table, .argc = argc, .argv = argv, .shorts = ":"};
-	if (check_arguments(argc, argv, err) != 0) {
-		return -1;
-	}
 	while (table[n].id != 0) {
 		n++;
 	}
@@ -103,7 +98,13 @@ int opt_read(struct cmd_parser *parser, opt_take_fn take, void *context,
 				parser->argv[0]);
 			return -1;
 		}
-		if (take(context, id, optarg, err) != 0) {
+		if ((id != parser->text && check_argument(optarg, err) != 0)
+			|| take(context, id, optarg, err) != 0) {
+			return -1;
+		}
+	}
+	for (int i = parser->operand; i < parser->argc; i++) {
+		if (check_argument(parser->argv[i], err) != 0) {
 			return -1;
 		}
 	}

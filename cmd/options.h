@@ -33,12 +33,13 @@ struct cmd_parser {
 	/** The getopt_long() tables made from it. */
 	void *longs;
 	char shorts[128];
+	/** Id of the option whose value may be of several lines; 0: none. */
+	int text;
 	/** First operand, once all options are read. */
 	int operand;
 };
 
-/** argv[0] is the command word. -1 with err: no memory, or a CR, LF in an
- * argument (USAGE). */
+/** argv[0] is the command word. -1 with err: no memory. */
 int opt_init(struct cmd_parser *parser, const struct cmd_option *table, int argc,
 	char **argv, struct envoi_error *err);
 void opt_finish(struct cmd_parser *parser);
@@ -50,7 +51,8 @@ typedef int (*opt_take_fn)(
 /**
  * Reads all options and gives each to take(). 0: operands from
  * parser->operand on; 1: --help, usage() was called; -1 with err: an option
- * that is unknown or without its value, or what take() found wrong.
+ * that is unknown or without its value, a CR or LF in an argument (USAGE), or
+ * what take() found wrong.
  */
 int opt_read(struct cmd_parser *parser, opt_take_fn take, void *context,
 	void (*usage)(void), struct envoi_error *err);

@@ -11,11 +11,16 @@
 #include <envoi/address.h>
 #include <envoi/message.h>
 
+#include "compose.h"
 #include "connection.h"
 
 enum {
 	OPT_TO = OPT_COMMAND_FIRST,
+	OPT_CC,
+	OPT_BCC,
 	OPT_MBOX,
+	OPT_MBOX_STYLE,
+	OPT_PRINT,
 	OPT_SESSIONS,
 	OPT_ALL_OR_NOTHING,
 	OPT_PROGRESS,
@@ -27,11 +32,16 @@ static const struct cmd_option table[] = {
 		"host[:port], [ip]:port or URL; repeatable: tried in order"},
 	{'f', "from", "ADDR", "envelope sender; '' or <>: the null sender"},
 	{OPT_TO, "to", "ADDR", "recipient; repeatable"},
+	{OPT_CC, "cc", "ADDR", "recipient, shown in the field Cc; repeatable"},
+	{OPT_BCC, "bcc", "ADDR", "recipient that no field names; repeatable"},
+	COMPOSE_OPTIONS,
 	{OPT_MBOX, "mbox", NULL, "each FILE is an mbox of many messages"},
+	{OPT_MBOX_STYLE, "mbox-style", "STYLE", "--mbox quoted as rd (default), o"},
 	{OPT_SESSIONS, "sessions", "N", "up to N connections at once (1)"},
 	{OPT_ALL_OR_NOTHING, "all-or-nothing", NULL,
 		"one refused recipient stops its message"},
 	{'n', "dry-run", NULL, "show what would be sent, connect to nobody"},
+	{OPT_PRINT, "print", NULL, "write the message to stdout, send nothing"},
 	{OPT_PROGRESS, "progress", NULL,
 		"progress line on stderr (default: on a terminal)"},
 	{OPT_NO_PROGRESS, "no-progress", NULL, "no progress line"},
@@ -48,7 +58,12 @@ struct send {
 	size_t recipient_count;
 	/** --from. */
 	char *sender;
+	struct compose compose;
+	/** Of the fields To and Cc. */
+	const char **to;
+	const char **cc;
 	bool dry_run;
+	bool print;
 	int progress;
 };
 
@@ -116,6 +131,25 @@ static int set_sessions(struct send *send, const char *text, struct envoi_error 
 	return 0;
 }
 
+static int add_shown(struct send *send, const char ***list, size_t *n, const char *text,
+	struct envoi_error *err)
+{
+	if (add_recipient(send, text, err) != 0) {
+		return -1;
+	}
+	return add_string(list, n, text, err);
+}
+
+static int set_mbox_style(struct send *send, const char *text, struct envoi_error *err)
+{
+	if (strcmp(text, "rd") != 0 && strcmp(text, "o") != 0) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"--mbox-style: \"%s\" is neither rd nor o", text);
+	}
+	send->connection.request.mbox = text[0] == 'o' ? ENVOI_MBOX_O : ENVOI_MBOX_RD;
+	return 0;
+}
+
 static int take_option(void *context, int id, const char *value, struct envoi_error *err)
 {
 	struct send *send = context;
@@ -123,9 +157,28 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 	case 'f':
 		return set_sender(send, value, err);
 	case OPT_TO:
+		return add_shown(
+			send, &send->to, &send->compose.message.to_count, value, err);
+	case OPT_CC:
+		return add_shown(
+			send, &send->cc, &send->compose.message.cc_count, value, err);
+	case OPT_BCC:
 		return add_recipient(send, value, err);
+	case OPT_SUBJECT:
+	case OPT_HEADER:
+	case OPT_BODY:
+	case OPT_BODY_FILE:
+	case OPT_ATTACH:
+		return compose_option(&send->compose, id, value, err);
 	case OPT_MBOX:
-		send->connection.request.mbox = ENVOI_MBOX_RD;
+		if (send->connection.request.mbox == ENVOI_MBOX_NONE) {
+			send->connection.request.mbox = ENVOI_MBOX_RD;
+		}
+		return 0;
+	case OPT_MBOX_STYLE:
+		return set_mbox_style(send, value, err);
+	case OPT_PRINT:
+		send->print = true;
 		return 0;
 	case OPT_SESSIONS:
 		return set_sessions(send, value, err);
@@ -146,10 +199,50 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 	}
 }
 
-static int complete(struct send *send, struct cmd_parser *parser,
-	const char *const *standard_input, struct envoi_error *err)
+/* What is sent. */
+static int choose_sources(
+	struct send *send, struct cmd_parser *parser, struct envoi_error *err)
+{
+	static const char *const standard_input[] = {"-"};
+	struct envoi_request *request = &send->connection.request;
+	request->sources = (const char *const *)parser->argv + parser->operand;
+	request->source_count = (size_t)(parser->argc - parser->operand);
+	if (compose_check(&send->compose, request->source_count, err) != 0) {
+		return -1;
+	}
+	if (request->source_count == 0) {
+		request->sources = standard_input;
+		request->source_count = 1;
+	}
+	size_t from_stdin = 0;
+	for (size_t i = 0; i < request->source_count; i++) {
+		from_stdin += strcmp(request->sources[i], "-") == 0;
+	}
+	return from_stdin <= 1 ? 0
+			       : envoi_error_set(err, ENVOI_STATUS_USAGE,
+				       "- (standard input) given twice");
+}
+
+/* Behind all that can be refused: it reads files. */
+static int make_message(struct send *send, struct envoi_error *err)
+{
+	if (!send->compose.on) {
+		return 0;
+	}
+	send->compose.message.to = send->to;
+	send->compose.message.cc = send->cc;
+	return compose_make(&send->compose, &send->connection.request, err);
+}
+
+static int complete(struct send *send, struct cmd_parser *parser, struct envoi_error *err)
 {
 	struct envoi_request *request = &send->connection.request;
+	if (choose_sources(send, parser, err) != 0) {
+		return -1;
+	}
+	if (send->print) {
+		return make_message(send, err);
+	}
 	if (send->recipient_count == 0) {
 		(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no recipients given");
 		envoi_error_hint(err, "--to ADDR names one, and may be repeated");
@@ -160,27 +253,16 @@ static int complete(struct send *send, struct cmd_parser *parser,
 				    : isatty(2) && !send->connection.ui.verbose;
 	request->recipients = send->recipients;
 	request->recipient_count = send->recipient_count;
-	request->sources = (const char *const *)parser->argv + parser->operand;
-	request->source_count = (size_t)(parser->argc - parser->operand);
-	if (request->source_count == 0) {
-		request->sources = standard_input;
-		request->source_count = 1;
-	}
-	size_t from_stdin = 0;
-	for (size_t i = 0; i < request->source_count; i++) {
-		from_stdin += strcmp(request->sources[i], "-") == 0;
-	}
-	if (from_stdin > 1) {
-		return envoi_error_set(
-			err, ENVOI_STATUS_USAGE, "- (standard input) given twice");
-	}
 	if (envoi_request_deduplicate(request) != 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
 	if (connection_complete(&send->connection, send->sender, err) != 0) {
 		return -1;
 	}
-	return choose_sender(send, err);
+	if (choose_sender(send, err) != 0) {
+		return -1;
+	}
+	return make_message(send, err);
 }
 
 /* -- --dry-run ---------------------------------------------------------------- */
@@ -207,10 +289,12 @@ static enum envoi_status show_message(
 static enum envoi_status show_source(struct send *send, const char *source, size_t *index)
 {
 	struct envoi_error err;
-	struct envoi_input *input = NULL;
+	struct envoi_input *input = send->compose.input;
 	struct envoi_message *message = NULL;
 	enum envoi_status status = ENVOI_STATUS_OK;
-	if (envoi_input_open(source, send->connection.request.mbox, &input, &err) != 0) {
+	if (input == NULL
+		&& envoi_input_open(source, send->connection.request.mbox, &input, &err)
+			   != 0) {
 		ui_error(&err);
 		return err.status;
 	}
@@ -225,7 +309,9 @@ static enum envoi_status show_source(struct send *send, const char *source, size
 		ui_error(&err);
 		status = envoi_status_worse(status, err.status);
 	}
-	envoi_input_free(input);
+	if (input != send->compose.input) {
+		envoi_input_free(input);
+	}
 	return status;
 }
 
@@ -243,25 +329,26 @@ static enum envoi_status dry_run(struct send *send)
 
 int cmd_send(int argc, char **argv)
 {
-	static const char *const standard_input[] = {"-"};
 	struct send send = {.progress = -1};
 	struct cmd_parser parser;
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	enum envoi_status status = ENVOI_STATUS_OK;
 	connection_init(&send.connection);
 	int result = opt_init(&parser, table, argc, argv, &err);
+	parser.text = OPT_BODY;
 	if (result == 0) {
 		result = opt_read(&parser, take_option, &send, print_usage, &err);
 	}
 	if (result == 0) {
-		result = complete(&send, &parser, standard_input, &err);
+		result = complete(&send, &parser, &err);
 	}
 	if (result < 0) {
 		ui_error(&err);
 		status = err.status;
 	} else if (result == 0) {
-		status = send.dry_run ? dry_run(&send)
-				      : envoi_submit(&send.connection.request);
+		status = send.print	? compose_print(&send.connection.request)
+			 : send.dry_run ? dry_run(&send)
+					: envoi_submit(&send.connection.request);
 	}
 	status = ui_close(&send.connection.ui, status);
 	opt_finish(&parser);
@@ -270,6 +357,9 @@ int cmd_send(int argc, char **argv)
 		free(send.mailboxes[i]);
 	}
 	free(send.mailboxes);
+	free(send.to);
+	free(send.cc);
+	compose_finish(&send.compose);
 	free(send.recipients);
 	free(send.sender);
 	return (int)status;

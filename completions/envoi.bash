@@ -74,6 +74,9 @@ _envoi_value()
 	probe:--user | probe:--password-fd | probe:--password-command) ;;
 	send:--helo | send:--source | send:--tls-name) ;;
 	probe:--helo | probe:--source | probe:--tls-name) ;;
+	send:--cc | send:--bcc | send:--subject | send:--header | send:--body) ;;
+	send:--body-file | send:--attach) _envoi_files -f ;;
+	send:--mbox-style) _envoi_offer "rd o" ;;
 	send:--tls-ca | send:--tls-cert | send:--tls-key | send:--transcript) _envoi_files -f ;;
 	probe:--tls-ca | probe:--tls-cert | probe:--tls-key | probe:--transcript) _envoi_files -f ;;
 	send:-a | send:--account | probe:-a | probe:--account | config:-a | config:--account) ;;
@@ -104,8 +107,9 @@ _envoi_options()
 		-v --verbose --transcript --report -q --quiet --help"
 	case $1 in
 	send)
-		_envoi_offer "-s --server -f --from --to --mbox --sessions --all-or-nothing
-			-n --dry-run --progress --no-progress $connection"
+		_envoi_offer "-s --server -f --from --to --cc --bcc --subject --header --body --body-file --attach
+			--mbox --mbox-style --sessions --all-or-nothing
+			-n --dry-run --print --progress --no-progress $connection"
 		;;
 	probe)
 		_envoi_offer "$connection"

@@ -114,6 +114,9 @@ struct envoi_request {
 	 * says QUIT only (a probe). */
 	const char *const *sources;
 	size_t source_count;
+	/** The only source, whose path is its name in errors; sources are not
+	 * opened then. The caller frees it. NULL: none. */
+	struct envoi_input *composed;
 	/** What files are read as. */
 	enum envoi_mbox mbox;
 	/** As made by envoi_address_parse(). */

@@ -34,6 +34,8 @@
 #define ENVOI_LIMIT_BLOCK 131072
 /* stdin up to this stays in memory, more goes to an unlinked file. */
 #define ENVOI_LIMIT_SPOOL_MEMORY 65536
+/* A composed header: some ten thousand addresses. */
+#define ENVOI_LIMIT_COMPOSED_HEADER (1u << 20)
 /* Addresses tried for one host name. */
 #define ENVOI_LIMIT_HOST_ADDRESSES 32
 /* Lost connections, for each server, after which a message is not begun anew. */

@@ -36,13 +36,23 @@ struct envoi_job *envoi_job_new(
 		job->server_count += request->relays[i].server_count;
 	}
 	for (size_t i = 0; i < request->source_count; i++) {
-		if (envoi_input_open(request->sources[i], request->mbox, &job->inputs[i],
-			    &job->input_errors[i])
-			!= 0) {
+		if (request->composed != NULL) {
+			job->inputs[i] = request->composed;
+		} else if (envoi_input_open(request->sources[i], request->mbox,
+				   &job->inputs[i], &job->input_errors[i])
+			   != 0) {
 			envoi_job_warn(job, &job->input_errors[i]);
 		}
 	}
 	return job;
+}
+
+static void close_input(struct envoi_job *job, size_t i)
+{
+	if (job->inputs[i] != job->request->composed) {
+		envoi_input_free(job->inputs[i]);
+	}
+	job->inputs[i] = NULL;
 }
 
 void envoi_job_free(struct envoi_job *job)
@@ -56,7 +66,7 @@ void envoi_job_free(struct envoi_job *job)
 		job->items = next;
 	}
 	for (size_t i = 0; job->inputs != NULL && i < job->request->source_count; i++) {
-		envoi_input_free(job->inputs[i]);
+		close_input(job, i);
 	}
 	free(job->inputs);
 	free(job->input_errors);
@@ -133,8 +143,7 @@ static bool examine(struct envoi_job *job, struct item *item)
 
 static void next_input(struct envoi_job *job)
 {
-	envoi_input_free(job->inputs[job->input]);
-	job->inputs[job->input++] = NULL;
+	close_input(job, job->input++);
 }
 
 /* The next message of the inputs as an item. NULL: there is none. */

@@ -27,7 +27,7 @@ FLOORS = {
     ),
     "message": (
         {"base"},
-        {"error", "address", "message"},
+        {"error", "address", "compose", "message"},
         # One form of local parts outside of ASCII.
         {"unictype", "uninorm", "unistr"},
     ),
