@@ -85,6 +85,24 @@ struct envoi_observer {
 	void (*progress)(void *context, size_t settled, uint64_t written);
 };
 
+/** Who a message is from and for. Everything is on the heap. */
+struct envoi_envelope {
+	/** As made by envoi_address_parse(); NULL: the request's. */
+	char *sender;
+	/** The same, each once. */
+	char **recipients;
+	size_t count;
+};
+
+/** Drops recipients that are the same mailbox as an earlier one; keeps the
+ * order. -1: no memory. */
+int envoi_envelope_deduplicate(struct envoi_envelope *envelope);
+
+/** Frees what it owns and zeroes it. */
+void envoi_envelope_finish(struct envoi_envelope *envelope);
+
+struct envoi_message;
+
 /** A way out: servers that share a login and the rules for TLS. */
 struct envoi_relay {
 	/** For reports and the log; NULL: none. */
@@ -124,6 +142,15 @@ struct envoi_request {
 	/** The same, each once (envoi_request_deduplicate()). */
 	const char **recipients;
 	size_t recipient_count;
+	/**
+	 * Where each message has an envelope of its own: fills in that of a
+	 * message that was scanned. NULL: sender and recipients are those above,
+	 * for all. -1: the message is not sent, and err says why; *ret_envelope
+	 * may hold those who would have got it. It is finished by the run.
+	 */
+	int (*envelope)(void *context, struct envoi_message *message,
+		struct envoi_envelope *ret_envelope, struct envoi_error *err);
+	void *envelope_context;
 	bool all_or_nothing;
 	/** Extension bits never to be used. */
 	uint32_t without;

@@ -21,16 +21,11 @@ struct envoi_job *envoi_job_new(
 			calloc(request->source_count + 1, sizeof(struct envoi_input *));
 		job->input_errors =
 			calloc(request->source_count + 1, sizeof(struct envoi_error));
-		job->order = calloc(request->recipient_count + 1, sizeof(size_t));
 	}
-	if (job == NULL || job->inputs == NULL || job->input_errors == NULL
-		|| job->order == NULL) {
+	if (job == NULL || job->inputs == NULL || job->input_errors == NULL) {
 		envoi_job_free(job);
 		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 		return NULL;
-	}
-	for (size_t i = 0; i < request->recipient_count; i++) {
-		job->order[i] = i;
 	}
 	for (size_t i = 0; i < request->relay_count; i++) {
 		job->server_count += request->relays[i].server_count;
@@ -62,7 +57,7 @@ void envoi_job_free(struct envoi_job *job)
 	}
 	while (job->items != NULL) {
 		struct item *next = job->items->next;
-		envoi_job_free_item(job->items, job->request->recipient_count);
+		envoi_job_free_item(job->items);
 		job->items = next;
 	}
 	for (size_t i = 0; job->inputs != NULL && i < job->request->source_count; i++) {
@@ -70,37 +65,73 @@ void envoi_job_free(struct envoi_job *job)
 	}
 	free(job->inputs);
 	free(job->input_errors);
-	free(job->order);
 	free(job);
 }
 
-/* An item with all its recipients waiting; message NULL: it has no input. */
+/* All of these wait. 0, or -1: no memory. */
+static int set_recipients(struct item *item, const char *const *recipients, size_t count)
+{
+	item->recipients = calloc(count + 1, sizeof(*item->recipients));
+	item->places = calloc(count + 1, 1);
+	if (item->recipients == NULL || item->places == NULL) {
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		item->recipients[i].address = recipients[i];
+	}
+	item->count = item->open = item->waiting = count;
+	return 0;
+}
+
+/* An item with all its recipients waiting, or with none where each message has
+ * its own envelope; message NULL: it has no input. */
 static struct item *item_new(
 	struct envoi_job *job, struct envoi_message *message, const char *name)
 {
-	size_t count = job->request->recipient_count;
+	const struct envoi_request *request = job->request;
 	struct item *item = calloc(1, sizeof(*item));
 	if (item == NULL) {
 		envoi_message_free(message);
 		return NULL;
 	}
 	item->message = message;
+	item->sender = request->sender;
 	item->name = envoi_span_dup(envoi_span_of(name));
-	item->recipients = calloc(count + 1, sizeof(*item->recipients));
-	item->places = calloc(count + 1, 1);
-	if (item->name == NULL || item->recipients == NULL || item->places == NULL) {
-		envoi_job_free_item(item, 0);
+	if (item->name == NULL
+		|| set_recipients(item, request->recipients,
+			   request->envelope == NULL ? request->recipient_count : 0)
+			   != 0) {
+		envoi_job_free_item(item);
 		return NULL;
-	}
-	for (size_t i = 0; i < count; i++) {
-		item->recipients[i].address = job->request->recipients[i];
 	}
 	item->index = job->count++;
 	item->session = -1;
-	item->open = item->waiting = count;
 	*job->items_tail = item;
 	job->items_tail = &item->next;
 	return item;
+}
+
+/* Who this message is for, where that is its own business. */
+static int address(struct envoi_job *job, struct item *item, struct envoi_error *err)
+{
+	const struct envoi_request *request = job->request;
+	if (request->envelope == NULL) {
+		return 0;
+	}
+	int result = request->envelope(
+		request->envelope_context, item->message, &item->envelope, err);
+	free(item->recipients);
+	free(item->places);
+	item->recipients = NULL;
+	if (set_recipients(item, (const char *const *)item->envelope.recipients,
+		    item->envelope.count)
+		!= 0) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	if (item->envelope.sender != NULL) {
+		item->sender = item->envelope.sender;
+	}
+	return result;
 }
 
 static void warn_long_line(const struct envoi_job *job, const struct item *item)
@@ -116,25 +147,33 @@ static void warn_long_line(const struct envoi_job *job, const struct item *item)
 	envoi_job_warn(job, &err);
 }
 
+static void refuse(
+	struct envoi_job *job, struct item *item, const struct envoi_error *err)
+{
+	envoi_job_warn(job, err);
+	/* There may be nobody whose outcome would tell. */
+	job->status = envoi_status_worse(job->status, err->status);
+	envoi_job_settle_waiting(
+		job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_INPUT, err, NULL);
+}
+
 /* Reads the message; what cannot be sent to any server is settled. */
 static bool examine(struct envoi_job *job, struct item *item)
 {
 	struct envoi_error err;
-	if (envoi_message_scan(item->message, &err) != 0) {
-		envoi_job_warn(job, &err);
-		envoi_job_settle_waiting(
-			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_INPUT, &err, NULL);
-		return false;
-	}
-	item->scanned = true;
+	int result = envoi_message_scan(item->message, &err);
+	item->scanned = result == 0;
 	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
-	if (facts->nul_line > 0) {
-		(void)envoi_error_set(&err, ENVOI_STATUS_DATA,
+	if (result == 0) {
+		result = address(job, item, &err);
+	}
+	if (result == 0 && facts->nul_line > 0) {
+		result = envoi_error_set(&err, ENVOI_STATUS_DATA,
 			"%s: line %ju holds a NUL, which mail cannot carry", item->name,
 			(uintmax_t)facts->nul_line);
-		envoi_job_warn(job, &err);
-		envoi_job_settle_waiting(
-			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_INPUT, &err, NULL);
+	}
+	if (result != 0) {
+		refuse(job, item, &err);
 		return false;
 	}
 	warn_long_line(job, item);
@@ -168,6 +207,7 @@ static struct item *pull(struct envoi_job *job)
 		struct item *item = item_new(job, message,
 			message != NULL ? envoi_message_name(message) : name);
 		if (item != NULL && message == NULL) {
+			job->status = envoi_status_worse(job->status, err.status);
 			envoi_job_settle_waiting(job, item, ENVOI_OUTCOME_UNTRIED,
 				ENVOI_PHASE_INPUT, &err, NULL);
 			continue;
@@ -195,6 +235,19 @@ bool envoi_job_has_waiting(struct envoi_job *job)
 	return true;
 }
 
+/* A message that nobody will take is read only to know who it was for. */
+static bool has_more(struct envoi_job *job)
+{
+	if (job->request->envelope != NULL) {
+		return envoi_job_has_waiting(job);
+	}
+	struct item *item = pull(job);
+	if (item != NULL) {
+		envoi_job_link_waiting(job, item);
+	}
+	return item != NULL;
+}
+
 void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 	enum envoi_phase phase, const struct envoi_reply *reply)
 {
@@ -206,9 +259,8 @@ void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 		/* It was said to another message, or is no refusal: in words. */
 		reply = NULL;
 	}
-	struct item *item;
-	while ((item = job->waiting) != NULL || (item = pull(job)) != NULL) {
-		envoi_job_settle_waiting(job, item, outcome, phase, fault, reply);
+	while (job->waiting != NULL || has_more(job)) {
+		envoi_job_settle_waiting(job, job->waiting, outcome, phase, fault, reply);
 	}
 }
 

@@ -13,10 +13,15 @@
 #include "base/limits.h"
 #include "base/span.h"
 
-/* The address of the recipient that comes i-th. */
-static const char *ordered_address(const struct envoi_job *job, size_t i)
+/* The place of the recipient that comes i-th. */
+static size_t ordered(const struct item *item, size_t i)
 {
-	return job->request->recipients[job->order[i]];
+	return item->order != NULL ? item->order[i] : i;
+}
+
+static const char *ordered_address(const struct item *item, size_t i)
+{
+	return item->recipients[ordered(item, i)].address;
 }
 
 struct order_entry {
@@ -46,35 +51,39 @@ static bool same_domain(const char *a, const char *b)
 		envoi_span_of(envoi_address_domain(a)), envoi_address_domain(b));
 }
 
-/* Recipients of a domain stand together, so that few transactions do. */
-static void order_by_domain(struct envoi_job *job)
+/* Recipients of a domain stand together, so that few transactions do. Without
+ * memory for it they do not. */
+static void order_by_domain(struct item *item)
 {
-	size_t count = job->request->recipient_count;
-	struct order_entry *entries = calloc(count, sizeof(*entries));
-	job->by_domain = true;
-	if (entries == NULL) {
+	if (item->order != NULL) {
 		return;
 	}
-	for (size_t i = 0; i < count; i++) {
-		entries[i].domain = envoi_address_domain(job->request->recipients[i]);
+	struct order_entry *entries = calloc(item->count, sizeof(*entries));
+	size_t *order = calloc(item->count, sizeof(*order));
+	if (entries == NULL || order == NULL) {
+		free(entries);
+		free(order);
+		return;
+	}
+	for (size_t i = 0; i < item->count; i++) {
+		entries[i].domain = envoi_address_domain(item->recipients[i].address);
 		entries[i].index = i;
 	}
-	qsort(entries, count, sizeof(*entries), compare_domains);
-	for (size_t i = 0; i < count; i++) {
-		job->order[i] = entries[i].index;
+	qsort(entries, item->count, sizeof(*entries), compare_domains);
+	for (size_t i = 0; i < item->count; i++) {
+		order[i] = entries[i].index;
 	}
 	free(entries);
-	/* Where messages stood, they stood in the order before. */
-	for (struct item *item = job->items; item != NULL; item = item->next) {
-		item->cursor = 0;
-	}
+	item->order = order;
+	/* It stood in the order before. */
+	item->cursor = 0;
 }
 
 /* Fills a transaction with the recipients that wait, as the limits allow. */
-static void choose(struct envoi_job *job, struct item *item, struct flight *flight,
-	const struct envoi_capabilities *limits)
+static void choose(
+	struct item *item, struct flight *flight, const struct envoi_capabilities *limits)
 {
-	size_t count = job->request->recipient_count;
+	size_t count = item->count;
 	size_t most = limits->rcpt_max > 0 && limits->rcpt_max < count
 			      ? (size_t)limits->rcpt_max
 			      : count;
@@ -83,11 +92,11 @@ static void choose(struct envoi_job *job, struct item *item, struct flight *flig
 	struct envoi_transaction *t = &flight->transaction;
 	size_t i = item->cursor;
 	for (; i < count && t->count < most; i++) {
-		size_t r = job->order[i];
+		size_t r = ordered(item, i);
 		if (item->places[r] != PLACE_WAITING) {
 			continue;
 		}
-		const char *address = ordered_address(job, i);
+		const char *address = ordered_address(item, i);
 		if (limits->rcpt_domain_max > 0
 			&& (last == NULL || !same_domain(last, address))) {
 			if (domains == limits->rcpt_domain_max) {
@@ -133,17 +142,17 @@ static struct flight *launch(
 	}
 	flight->item = item;
 	flight->transaction = (struct envoi_transaction){
-		.sender = job->request->sender,
+		.sender = item->sender,
 		.recipients = flight->recipients,
 		.size = facts->size,
 		.eight_bit = facts->eight_bit,
 		.all_or_nothing = job->request->all_or_nothing,
 		.user = item->message,
 	};
-	if (limits->rcpt_domain_max > 0 && !job->by_domain) {
-		order_by_domain(job);
+	if (limits->rcpt_domain_max > 0) {
+		order_by_domain(item);
 	}
-	choose(job, item, flight, limits);
+	choose(item, flight, limits);
 	if (item->waiting == 0) {
 		envoi_job_unlink_waiting(job, item);
 	}
@@ -151,9 +160,9 @@ static struct flight *launch(
 }
 
 /* Do the recipients need more than one transaction? */
-static bool needs_several(struct envoi_job *job, const struct envoi_capabilities *limits)
+static bool needs_several(struct item *item, const struct envoi_capabilities *limits)
 {
-	size_t count = job->request->recipient_count;
+	size_t count = item->count;
 	size_t domains = 0;
 	if (limits->rcpt_max > 0 && limits->rcpt_max < count) {
 		return true;
@@ -161,13 +170,11 @@ static bool needs_several(struct envoi_job *job, const struct envoi_capabilities
 	if (limits->rcpt_domain_max == 0) {
 		return false;
 	}
-	if (!job->by_domain) {
-		order_by_domain(job);
-	}
+	order_by_domain(item);
 	for (size_t i = 0; i < count; i++) {
 		domains += i == 0
-			   || !same_domain(
-				   ordered_address(job, i - 1), ordered_address(job, i));
+			   || !same_domain(ordered_address(item, i - 1),
+				   ordered_address(item, i));
 	}
 	return domains > limits->rcpt_domain_max;
 }
@@ -179,7 +186,7 @@ static bool fits_server(struct envoi_job *job, struct item *item,
 	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
 	struct envoi_error err;
 	if (job->request->all_or_nothing && (usable & ENVOI_EXT_LIMITS) != 0
-		&& needs_several(job, server)) {
+		&& needs_several(item, server)) {
 		(void)envoi_error_set(&err, ENVOI_STATUS_REFUSED,
 			"%s: the server does not take all recipients at once, and all or "
 			"none was asked for",

@@ -29,8 +29,15 @@ struct item {
 	char *name;
 	struct envoi_message *message;
 	bool scanned;
+	/** Its own, when the request says so. */
+	struct envoi_envelope envelope;
+	const char *sender;
 	struct envoi_recipient *recipients;
+	size_t count;
 	unsigned char *places;
+	/** Recipients by domain, for a server that limits domains; NULL: in the
+	 * order they were given. */
+	size_t *order;
 	/** Not settled; waiting; all before this one do not wait. */
 	size_t open, waiting, cursor;
 	/** Some recipient waits again. */
@@ -61,10 +68,6 @@ struct envoi_job {
 	size_t count;
 	struct item *items, **items_tail;
 	struct item *waiting;
-	/** Recipients in the order they are sent: by domain when a server limits
-	 * domains, else as given. */
-	size_t *order;
-	bool by_domain;
 	size_t settled;
 	/** A message is in doubt. The first one may be an accident; further ones
 	 * are no progress: a server that dies at each dot would put them all
@@ -84,7 +87,7 @@ void envoi_job_unlink_waiting(struct envoi_job *job, struct item *item);
 void envoi_job_settle_waiting(struct envoi_job *job, struct item *item,
 	enum envoi_outcome outcome, enum envoi_phase phase,
 	const struct envoi_error *fault, const struct envoi_reply *reply);
-/** Accepts NULL. count: the recipients it was made for. */
-void envoi_job_free_item(struct item *item, size_t count);
+/** Accepts NULL. */
+void envoi_job_free_item(struct item *item);
 
 #endif

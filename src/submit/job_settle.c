@@ -15,18 +15,20 @@ void envoi_job_warn(const struct envoi_job *job, const struct envoi_error *err)
 	}
 }
 
-void envoi_job_free_item(struct item *item, size_t count)
+void envoi_job_free_item(struct item *item)
 {
 	if (item == NULL) {
 		return;
 	}
-	for (size_t i = 0; item->recipients != NULL && i < count; i++) {
+	for (size_t i = 0; item->recipients != NULL && i < item->count; i++) {
 		envoi_result_finish(&item->recipients[i].result);
 	}
 	envoi_reply_finish(&item->reply);
 	envoi_message_free(item->message);
 	free(item->recipients);
 	free(item->places);
+	free(item->order);
+	envoi_envelope_finish(&item->envelope);
 	free(item->name);
 	free(item);
 }
@@ -43,13 +45,13 @@ void envoi_job_report_settled(struct envoi_job *job)
 			.index = item->index,
 			.source = item->name,
 			.session = item->session,
-			.sender = request->sender,
+			.sender = item->sender,
 			.message_id = facts != NULL ? facts->message_id : "",
 			.bytes = facts != NULL ? facts->size : 0,
 			.reply = item->reply,
 			.phase = item->phase,
 			.recipients = item->recipients,
-			.count = request->recipient_count,
+			.count = item->count,
 		};
 		for (size_t i = 0; i < report.count; i++) {
 			job->status = envoi_status_worse(
@@ -63,7 +65,7 @@ void envoi_job_report_settled(struct envoi_job *job)
 		if (job->items == NULL) {
 			job->items_tail = &job->items;
 		}
-		envoi_job_free_item(item, request->recipient_count);
+		envoi_job_free_item(item);
 	}
 }
 
@@ -117,7 +119,7 @@ void envoi_job_settle_waiting(struct envoi_job *job, struct item *item,
 	enum envoi_outcome outcome, enum envoi_phase phase,
 	const struct envoi_error *fault, const struct envoi_reply *reply)
 {
-	for (size_t i = 0; i < job->request->recipient_count; i++) {
+	for (size_t i = 0; i < item->count; i++) {
 		if (item->places[i] == PLACE_WAITING) {
 			settle_one(item, i, outcome, phase, fault, reply);
 		}

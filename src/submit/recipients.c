@@ -39,32 +39,71 @@ static int compare(const void *a, const void *b)
 	}
 }
 
-int envoi_request_deduplicate(struct envoi_request *request)
+/* Which of them are the same mailbox as an earlier one; NULL: no memory. */
+static bool *find_twice(const char *const *recipients, size_t count)
 {
-	size_t count = request->recipient_count;
 	struct entry *entries = calloc(count + 1, sizeof(*entries));
 	bool *twice = calloc(count + 1, sizeof(*twice));
 	if (entries == NULL || twice == NULL) {
 		free(entries);
 		free(twice);
-		return -1;
+		return NULL;
 	}
 	for (size_t i = 0; i < count; i++) {
-		entries[i] = (struct entry){request->recipients[i], i};
+		entries[i] = (struct entry){recipients[i], i};
 	}
 	qsort(entries, count, sizeof(*entries), compare);
 	for (size_t i = 1; i < count; i++) {
 		twice[entries[i].index] =
 			envoi_address_equal(entries[i - 1].address, entries[i].address);
 	}
+	free(entries);
+	return twice;
+}
+
+int envoi_request_deduplicate(struct envoi_request *request)
+{
+	bool *twice = find_twice(request->recipients, request->recipient_count);
 	size_t kept = 0;
-	for (size_t i = 0; i < count; i++) {
+	if (twice == NULL) {
+		return -1;
+	}
+	for (size_t i = 0; i < request->recipient_count; i++) {
 		if (!twice[i]) {
 			request->recipients[kept++] = request->recipients[i];
 		}
 	}
 	request->recipient_count = kept;
-	free(entries);
 	free(twice);
 	return 0;
+}
+
+int envoi_envelope_deduplicate(struct envoi_envelope *envelope)
+{
+	bool *twice =
+		find_twice((const char *const *)envelope->recipients, envelope->count);
+	size_t kept = 0;
+	if (twice == NULL) {
+		return -1;
+	}
+	for (size_t i = 0; i < envelope->count; i++) {
+		if (twice[i]) {
+			free(envelope->recipients[i]);
+		} else {
+			envelope->recipients[kept++] = envelope->recipients[i];
+		}
+	}
+	envelope->count = kept;
+	free(twice);
+	return 0;
+}
+
+void envoi_envelope_finish(struct envoi_envelope *envelope)
+{
+	for (size_t i = 0; i < envelope->count; i++) {
+		free(envelope->recipients[i]);
+	}
+	free(envelope->recipients);
+	free(envelope->sender);
+	*envelope = (struct envoi_envelope){0};
 }
