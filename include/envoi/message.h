@@ -7,13 +7,17 @@
  * A body is one reading of a message in the form it has on the wire. (RFC
  * 5321 2.3.8, 4.5.2; RFC 3030.)
  *
- * On the wire: LF, CRLF and bare CR all become CRLF, and a missing last line
- * end is added. "From " and ">From " lines at the very head, which an mbox or
- * a delivery agent left there, are dropped. A message that then begins with
- * no header field gets an empty line first; a field begins with a name of
- * octets 33 to 126, perhaps blanks, and a colon (RFC 5322 3.6.8, 4.5.8). A
+ * On the wire: LF and CRLF become CRLF, and a missing last line end is added.
+ * A CR that no LF follows becomes a line end as well in the body; in the
+ * header, where it could make a field of a part of another one, a space, but
+ * for CRs before a CRLF, which are dropped. "From " and ">From " lines at the
+ * very head, which an mbox or a delivery agent left there, are dropped. A
+ * message that then begins with no header field gets an empty line first; a
+ * field begins with a name of octets 33 to 126, perhaps blanks, and a colon
+ * (RFC 5322 3.6.8, 4.5.8). An empty line also goes in front of a line within
+ * the header that is no field and continues none: the body begins there. A
  * message that begins with an empty line has an empty header, and one without
- * any octet stays so. Nothing else changes.
+ * any octet stays so. Nothing else changes, unless it is repaired.
  *
  * An mbox is read by these rules:
  * - A line separates messages when it stands at the start of the file or
@@ -95,8 +99,9 @@ const char *envoi_message_name(const struct envoi_message *message);
 struct envoi_message_facts {
 	/** Octets as on the wire, before dot-stuffing. */
 	uint64_t size;
-	/** Some octet is above 127. */
+	/** Some octet is above 127; one of the header is. */
 	bool eight_bit;
+	bool eight_bit_header;
 	/** Line of the first NUL; 0: none. Lines are numbered as an editor
 	 * does it: from 1, in the whole file, each ended by LF. */
 	uint64_t nul_line;
@@ -107,15 +112,15 @@ struct envoi_message_facts {
 	uint64_t longest;
 	uint64_t longest_line;
 	/** The value of the header's first Message-ID field, unfolded, trimmed,
-	 * cut to 998 octets, any NUL left out; "" when there is none. It may
-	 * hold any other octet. */
+	 * cut to 998 octets; "" when there is none. It may hold any octet but
+	 * NUL, CR and LF. */
 	char message_id[1000];
 };
 
 /** Reads the message once and fills its facts in; again: does nothing.
- * NOINPUT: cannot be opened, or is gone from its Maildir. IO: read error, or
- * changed while it was read.
- * SYSTEM: no memory, no descriptors. */
+ * DATA: the header is longer than ENVOI_LIMIT_HEADER (1 MiB). NOINPUT: cannot
+ * be opened, or is gone from its Maildir. IO: read error, or changed while it
+ * was read. SYSTEM: no memory, no descriptors. */
 int envoi_message_scan(struct envoi_message *message, struct envoi_error *err);
 
 /** Valid as long as the message, filled in by envoi_message_scan(). */

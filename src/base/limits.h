@@ -36,6 +36,10 @@
 #define ENVOI_LIMIT_SPOOL_MEMORY 65536
 /* A composed header: some ten thousand addresses. */
 #define ENVOI_LIMIT_COMPOSED_HEADER (1u << 20)
+/* The header of a message, and its fields: the largest ones seen are 200 kB of
+ * Received, ARC and long To lists. */
+#define ENVOI_LIMIT_HEADER (1u << 20)
+#define ENVOI_LIMIT_HEADER_FIELDS 10000u
 /* Addresses tried for one host name. */
 #define ENVOI_LIMIT_HOST_ADDRESSES 32
 /* Lost connections, for each server, after which a message is not begun anew. */

@@ -43,6 +43,7 @@ void envoi_message_free(struct envoi_message *message)
 {
 	if (message != NULL) {
 		envoi_source_unref(message->source);
+		envoi_header_finish(&message->header);
 		envoi_pieces_finish(&message->pieces);
 		free(message->name);
 		free(message);
@@ -59,7 +60,7 @@ const struct envoi_message_facts *envoi_message_facts(const struct envoi_message
 	return &message->facts;
 }
 
-static int scan_octets(const struct envoi_view *view, const struct envoi_head *head,
+static int scan_body(const struct envoi_view *view, const struct envoi_header *header,
 	uint64_t end, enum envoi_mbox mbox, struct envoi_message_facts *facts,
 	struct envoi_error *err)
 {
@@ -67,8 +68,8 @@ static int scan_octets(const struct envoi_view *view, const struct envoi_head *h
 	struct envoi_reader reader;
 	struct envoi_span span;
 	int result = envoi_reader_init(
-		&reader, view, head->start, end, ENVOI_LIMIT_BLOCK, mbox, err);
-	envoi_scan_init(&scan, facts, head->first_line, !head->headless);
+		&reader, view, header->body, end, ENVOI_LIMIT_BLOCK, mbox, err);
+	envoi_scan_init(&scan, facts, header->body_line);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {
 		envoi_scan_feed(&scan, span.data, span.len);
@@ -78,52 +79,99 @@ static int scan_octets(const struct envoi_view *view, const struct envoi_head *h
 		return -1;
 	}
 	envoi_scan_finish(&scan);
-	facts->size += head->headless ? 2 : 0;
 	/* Written to in the meantime, it may have been read half and half. */
 	return envoi_view_check(view, err);
 }
 
-/* A message that begins with no header gets the empty line. */
-static int make_pieces(struct envoi_message *message, struct envoi_error *err)
+static int find_message_id(const struct envoi_field *fields, size_t count,
+	struct envoi_message_facts *facts, struct envoi_error *err)
 {
-	struct envoi_span empty_line = {"\n", message->headless ? 1 : 0};
-	if (envoi_pieces_add_text(&message->pieces, empty_line, err) != 0
-		|| envoi_pieces_add_copy(
-			   &message->pieces, message->start, message->end, err)
-			   != 0) {
-		envoi_pieces_finish(&message->pieces);
+	for (size_t i = 0; i < count; i++) {
+		if (fields[i].kind != ENVOI_FIELD_MESSAGE_ID) {
+			continue;
+		}
+		struct envoi_buffer id;
+		envoi_buffer_init(&id, fields[i].raw.len);
+		if (envoi_field_unfold(&fields[i], &id) != 0) {
+			envoi_buffer_finish(&id);
+			return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+		}
+		(void)snprintf(facts->message_id, sizeof(facts->message_id) - 1, "%.*s",
+			(int)envoi_buffer_span(&id).len, envoi_buffer_span(&id).data);
+		envoi_buffer_finish(&id);
+		return 0;
+	}
+	return 0;
+}
+
+int envoi_message_set_header(struct envoi_message *message,
+	const struct envoi_field *fields, size_t count, struct envoi_error *err)
+{
+	struct envoi_message_facts facts;
+	struct envoi_scan scan;
+	struct envoi_pieces pieces = {0};
+	size_t size = 0;
+	for (size_t i = 0; i < count; i++) {
+		size += fields[i].raw.len;
+	}
+	char *text = malloc(size + 1);
+	if (text == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	envoi_scan_init(&scan, &facts, message->first_line);
+	size = 0;
+	for (size_t i = 0; i < count; i++) {
+		memcpy(text + size, fields[i].raw.data, fields[i].raw.len);
+		size += fields[i].raw.len;
+		scan.line = fields[i].line;
+		envoi_scan_feed(&scan, fields[i].raw.data, fields[i].raw.len);
+	}
+	facts.eight_bit_header = facts.eight_bit;
+	if (message->header.empty_line) {
+		text[size++] = '\n';
+		envoi_scan_feed(&scan, "\n", 1);
+	}
+	envoi_scan_finish(&scan);
+	facts.bare_cr = message->header.bare_cr;
+	facts.nul_line = message->header.nul_line;
+	envoi_scan_join(&facts, &message->body);
+	if (envoi_pieces_take_text(&pieces, text, size, err) != 0
+		|| envoi_pieces_add_copy(&pieces, message->header.body, message->end, err)
+			   != 0
+		|| find_message_id(fields, count, &facts, err) != 0) {
+		envoi_pieces_finish(&pieces);
 		return -1;
 	}
+	envoi_pieces_finish(&message->pieces);
+	message->pieces = pieces;
+	message->facts = facts;
 	return 0;
 }
 
 int envoi_message_scan(struct envoi_message *message, struct envoi_error *err)
 {
 	struct envoi_view view;
-	struct envoi_head head;
-	struct envoi_message_facts facts;
 	if (message->scanned) {
 		return 0;
 	}
 	if (envoi_view_open(&view, message->source, err) != 0) {
 		return -1;
 	}
-	uint64_t end = message->mbox ? message->end : message->source->size;
-	int result = envoi_head_find(
-		&view, message->start, end, message->first_line, &head, err);
+	struct envoi_header *header = &message->header;
+	message->end = message->mbox ? message->end : message->source->size;
+	int result = envoi_header_read(
+		header, &view, message->start, message->end, message->first_line, err);
 	if (result == 0) {
-		result = scan_octets(&view, &head, end, message->mbox, &facts, err);
+		result = scan_body(
+			&view, header, message->end, message->mbox, &message->body, err);
 	}
 	envoi_view_close(&view);
-	if (result != 0) {
-		return -1;
+	if (result == 0) {
+		result = envoi_message_set_header(
+			message, header->fields, header->count, err);
 	}
-	message->start = head.start;
-	message->end = end;
-	message->first_line = head.first_line;
-	message->headless = head.headless;
-	message->facts = facts;
-	if (make_pieces(message, err) != 0) {
+	if (result != 0) {
+		envoi_header_finish(header);
 		return -1;
 	}
 	message->scanned = true;

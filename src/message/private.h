@@ -6,14 +6,15 @@
 
 #include <envoi/message.h>
 
+#include "message/header.h"
 #include "message/piece.h"
 #include "message/source.h"
 
 struct envoi_message {
 	struct envoi_source *source;
 	char *name;
-	/** Octets [start, end) of the source; before the scan with the lines
-	 * that are dropped at the head, end of a PATH not known. */
+	/** Octets [start, end) of the source, with the lines that are dropped
+	 * at the head; before the scan, end of a PATH is not known. */
 	uint64_t start;
 	uint64_t end;
 	/** Number of the line start is in, from 1. */
@@ -21,8 +22,10 @@ struct envoi_message {
 	/** Of an mbox: which lines of ">From " are quoted ones. */
 	enum envoi_mbox mbox;
 	bool scanned;
-	/** It begins with no header: an empty line goes first. */
-	bool headless;
+	/** From the scan on: the header, and what the body is like, without
+	 * the empty line in front of it. */
+	struct envoi_header header;
+	struct envoi_message_facts body;
 	struct envoi_message_facts facts;
 	/** What goes on the wire, once it is scanned. */
 	struct envoi_pieces pieces;
@@ -43,16 +46,9 @@ int envoi_input_source(const char *path, enum envoi_mbox mbox,
 int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
 	struct envoi_error *err);
 
-/** What stands at the head of a message. */
-struct envoi_head {
-	/** Where it really begins, behind any "From " line, and in which line. */
-	uint64_t start;
-	uint64_t first_line;
-	bool headless;
-};
-
-/** Looks at the head of [start, end). IO, SYSTEM. */
-int envoi_head_find(const struct envoi_view *view, uint64_t start, uint64_t end,
-	uint64_t first_line, struct envoi_head *ret_head, struct envoi_error *err);
+/** Makes these the fields of a message whose header and body are read: its
+ * pieces and facts are made anew. The fields are copied. SYSTEM. */
+int envoi_message_set_header(struct envoi_message *message,
+	const struct envoi_field *fields, size_t count, struct envoi_error *err);
 
 #endif

@@ -109,7 +109,7 @@ static void check_facts(
 	struct envoi_scan scan;
 	uint64_t longest = 0;
 	size_t column = 0;
-	envoi_scan_init(&scan, &facts, 1, true);
+	envoi_scan_init(&scan, &facts, 1);
 	envoi_scan_feed(&scan, in, split);
 	envoi_scan_feed(&scan, in + split, n - split);
 	envoi_scan_finish(&scan);

@@ -139,17 +139,19 @@ static const struct {
 	/* Lines of an mbox left at the head. */
 	{"From x Thu Jan  1 00:00:00 1970\nA: b\n", "A: b\r\n"},
 	{"From x\r\nA: b\n", "A: b\r\n"},
-	{"From x\rA: b\r", "A: b\r\n"},
+	{"From x\rA: b\r", "\r\nFrom x\r\nA: b\r\n"},
 	{"From \n>From y\nFrom z\nA: b\n\nFrom c\n", "A: b\r\n\r\nFrom c\r\n"},
 	{"From x", ""},
 	{"From x\n", ""},
 	{"From x\nbody\n", "\r\nbody\r\n"},
 	{"From x\n\nbody\n", "\r\nbody\r\n"},
 	{"From: x\n", "From: x\r\n"},
-	{"From : x\n", ""},
+	{"From : x\n", "From : x\r\n"},
 	{"From", "\r\nFrom\r\n"},
 	{"From:", "From:\r\n"},
-	{">>From x\n", "\r\n>>From x\r\n"},
+	{">>From x\n", ""},
+	{"A: b\rC: d\r\r\n\r\r\ne", "A: b C: d\r\n\r\ne\r\n"},
+	{"A: b\nc\n\nd", "A: b\r\n\r\nc\r\n\r\nd\r\n"},
 	{"A: b\n\n>From here\nFrom there\n", "A: b\r\n\r\n>From here\r\nFrom there\r\n"},
 };
 
@@ -201,9 +203,10 @@ START_TEST(edges_of_blocks)
 	for (size_t back = 0; back <= strlen(edge); back++) {
 		memset(in, 'x', sizeof(in));
 		memset(want, 'x', sizeof(want));
-		memcpy(in, "A:", 2);
-		memcpy(want, "A:", 2);
-		size_t at = ENVOI_LIMIT_BLOCK - back;
+		/* The blocks of the body begin behind the header. */
+		memcpy(in, "A:b\r\n\r\n", 7);
+		memcpy(want, "A:b\r\n\r\n", 7);
+		size_t at = 7 + ENVOI_LIMIT_BLOCK - back;
 		memcpy(in + at, edge, strlen(edge));
 		memcpy(want + at, edges[_i].out, strlen(edges[_i].out));
 		write_file(in, at + strlen(edge));
@@ -428,7 +431,7 @@ static void change(int how)
 static struct envoi_message *take_big(void)
 {
 	make_folder();
-	write_file("A: b\n", 5);
+	write_file("A: b\n\n", 6);
 	ck_assert_int_eq(truncate(file, 400000), 0);
 	return take_one(file);
 }
@@ -472,7 +475,7 @@ START_TEST(changed_while_it_is_sent)
 	}
 	if (_i >= 3) {
 		ck_assert_int_eq(result, 0);
-		ck_assert_uint_eq(have, 400000 + 1 + 2);
+		ck_assert_uint_eq(have, 400000 + 2 + 2);
 	} else {
 		ck_assert_int_eq(result, -1);
 		ck_assert_int_eq(err.status, ENVOI_STATUS_IO);
@@ -492,7 +495,7 @@ START_TEST(changed_unnoticed_by_the_file_system)
 	static char text[10000];
 	make_folder();
 	memset(text, 'x', sizeof(text));
-	memcpy(text, "A:", 2);
+	memcpy(text, "A:b\n\n", 5);
 	write_file(text, sizeof(text));
 	struct envoi_message *message = take_one(file);
 	ck_assert_int_eq(stat(file, &st), 0);
