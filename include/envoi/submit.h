@@ -125,6 +125,8 @@ struct envoi_request {
 	const char **recipients;
 	size_t recipient_count;
 	bool all_or_nothing;
+	/** For all recipients. Not offered: dropped, with one warning. */
+	struct envoi_dsn dsn;
 	/** Extension bits never to be used. */
 	uint32_t without;
 	/** Bound of the whole run in microseconds, 0: none. */

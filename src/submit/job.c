@@ -94,6 +94,10 @@ static struct item *item_new(
 	}
 	for (size_t i = 0; i < count; i++) {
 		item->recipients[i].address = job->request->recipients[i];
+		if (envoi_dsn_is_wanted(&job->request->dsn)) {
+			item->recipients[i].notify = job->request->dsn.notify;
+			item->recipients[i].original = job->request->recipients[i];
+		}
 	}
 	item->index = job->count++;
 	item->session = -1;
