@@ -69,7 +69,8 @@ void envoi_job_free(struct envoi_job *job)
 }
 
 /* All of these wait. 0, or -1: no memory. */
-static int set_recipients(struct item *item, const char *const *recipients, size_t count)
+static int set_recipients(struct item *item, const struct envoi_dsn *dsn,
+	const char *const *recipients, size_t count)
 {
 	item->recipients = calloc(count + 1, sizeof(*item->recipients));
 	item->places = calloc(count + 1, 1);
@@ -78,6 +79,10 @@ static int set_recipients(struct item *item, const char *const *recipients, size
 	}
 	for (size_t i = 0; i < count; i++) {
 		item->recipients[i].address = recipients[i];
+		if (envoi_dsn_is_wanted(dsn)) {
+			item->recipients[i].notify = dsn->notify;
+			item->recipients[i].original = recipients[i];
+		}
 	}
 	item->count = item->open = item->waiting = count;
 	return 0;
@@ -98,7 +103,7 @@ static struct item *item_new(
 	item->sender = request->sender;
 	item->name = envoi_span_dup(envoi_span_of(name));
 	if (item->name == NULL
-		|| set_recipients(item, request->recipients,
+		|| set_recipients(item, &request->dsn, request->recipients,
 			   request->envelope == NULL ? request->recipient_count : 0)
 			   != 0) {
 		envoi_job_free_item(item);
@@ -123,8 +128,8 @@ static int address(struct envoi_job *job, struct item *item, struct envoi_error 
 	free(item->recipients);
 	free(item->places);
 	item->recipients = NULL;
-	if (set_recipients(item, (const char *const *)item->envelope.recipients,
-		    item->envelope.count)
+	if (set_recipients(item, &request->dsn,
+		    (const char *const *)item->envelope.recipients, item->envelope.count)
 		!= 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
