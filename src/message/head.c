@@ -116,7 +116,8 @@ int envoi_head_find(const struct envoi_view *view, uint64_t start, uint64_t end,
 	struct envoi_head head;
 	size_t n;
 	int result;
-	if (envoi_reader_init(&cursor.reader, view, start, end, HEAD_BLOCK, false, err)
+	if (envoi_reader_init(
+		    &cursor.reader, view, start, end, HEAD_BLOCK, ENVOI_MBOX_NONE, err)
 		!= 0) {
 		return -1;
 	}
