@@ -22,7 +22,7 @@ struct envoi_body {
 	struct envoi_reader reader;
 	bool reading;
 	/** Lines of ">From " are quoted ones. */
-	bool mbox;
+	enum envoi_mbox mbox;
 	struct envoi_encoder encoder;
 	/** Read but not yet encoded. */
 	struct envoi_span rest;

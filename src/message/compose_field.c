@@ -177,17 +177,18 @@ static int put_display_name(
 static int put_address(
 	struct envoi_buffer *out, struct envoi_span text, struct envoi_error *err)
 {
-	if (is_printable(text)) {
-		return envoi_buffer_append(out, text.data, text.len) == 0
-			       ? 0
-			       : no_memory(err);
-	}
 	size_t angle = find_outside(text, 0, '<');
 	struct envoi_span name = envoi_span_trim((struct envoi_span){text.data, angle});
 	if (angle == text.len) {
 		name.len = angle = 0;
 	}
-	if (find_outside(name, 0, ':') < name.len) {
+	bool group = find_outside(name, 0, ':') < name.len;
+	if (is_printable(text) && (group || text.len < LINE - 3)) {
+		return envoi_buffer_append(out, text.data, text.len) == 0
+			       ? 0
+			       : no_memory(err);
+	}
+	if (group) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE,
 			"a group with octets above 127 is not understood");
 	}
