@@ -124,11 +124,22 @@ static void tell_session(void *context, const struct envoi_session_report *repor
 static enum envoi_status try_account(struct config_command *command, const char *name)
 {
 	struct connection *c = &command->connection;
-	struct envoi_account_options options = {.name = name, .stop_fd = -1};
+	struct envoi_account_options options = {
+		.name = name, .stop_fd = c->ui.stop_pipe[0]};
 	struct envoi_account *account = NULL;
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	if (envoi_account_new(c->config, &options, &account, &err) != 0) {
+	ui_watch_signals(&c->ui);
+	int result = envoi_account_new(c->config, &options, &account, &err);
+	if (ui_unwatch_signals(&c->ui) && result == 0) {
+		envoi_account_free(account);
+		result = envoi_error_set(
+			&err, ENVOI_STATUS_TEMPORARY, "interrupted by a signal");
+	}
+	if (result != 0) {
 		return fail(&err);
+	}
+	if (account->auth) {
+		connection_keep_secrets();
 	}
 	enum envoi_status status = ENVOI_STATUS_OK;
 	for (size_t i = 0; i < account->server_count; i++) {
@@ -158,6 +169,10 @@ static enum envoi_status try_accounts(struct config_command *command)
 		return try_account(command, c->account);
 	}
 	for (size_t i = 0; (name = envoi_config_account(c->config, i)) != NULL; i++) {
+		/* A wrong password tried twice is half the way to be locked out. */
+		if (envoi_config_alias(c->config, name) != NULL) {
+			continue;
+		}
 		status = envoi_status_worse(status, try_account(command, name));
 	}
 	return status;
@@ -208,15 +223,13 @@ static int explain_chain(struct config_command *command, struct envoi_error *err
 static enum envoi_status explain(struct config_command *command)
 {
 	struct connection *c = &command->connection;
-	const struct envoi_account_options options = {
+	struct envoi_account_options options = {
 		.name = c->account,
 		.sender = command->sender,
-		.stop_fd = -1,
 	};
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	if (envoi_config_load(c->config, &c->files, &err) != 0
-		|| envoi_chain_init(&c->chain, c->config, &options, NULL, NULL, &err)
-			   != 0) {
+		|| connection_chain(c, &options, &err) != 0) {
 		return fail(&err);
 	}
 	for (size_t i = 0; envoi_config_file(c->config, i) != NULL; i++) {

@@ -290,17 +290,31 @@ static int no_server(const struct connection *c, struct envoi_error *err)
 	return -1;
 }
 
+int connection_chain(struct connection *c, struct envoi_account_options *options,
+	struct envoi_error *err)
+{
+	/* A command must not be left behind by one who was ended. */
+	ui_watch_signals(&c->ui);
+	options->stop_fd = c->ui.stop_pipe[0];
+	int result = envoi_chain_init(&c->chain, c->config, options, warn, NULL, err);
+	if (ui_unwatch_signals(&c->ui) && result == 0) {
+		result = envoi_error_set(
+			err, ENVOI_STATUS_TEMPORARY, "interrupted by a signal");
+	}
+	return result;
+}
+
+void connection_keep_secrets(void)
+{
+	const struct rlimit none = {0, 0};
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
 static int choose_account(
 	struct connection *c, const char *sender, struct envoi_error *err)
 {
-	const struct envoi_account_options options = {
-		.name = c->account,
-		.sender = sender,
-		.stop_fd = -1,
-	};
-	if (load_files(c, err) != 0
-		|| envoi_chain_init(&c->chain, c->config, &options, warn, NULL, err)
-			   != 0) {
+	struct envoi_account_options options = {.name = c->account, .sender = sender};
+	if (load_files(c, err) != 0 || connection_chain(c, &options, err) != 0) {
 		return -1;
 	}
 	if (c->chain.accounts[0]->server_count == 0) {
@@ -311,9 +325,7 @@ static int choose_account(
 		secrets = secrets || c->chain.accounts[i]->auth;
 	}
 	if (secrets) {
-		/* A core file would hold them. */
-		const struct rlimit none = {0, 0};
-		(void)setrlimit(RLIMIT_CORE, &none);
+		connection_keep_secrets();
 	}
 	c->request.relays = c->chain.relays;
 	c->request.relay_count = c->chain.count;
@@ -338,6 +350,7 @@ static void open_log(struct connection *c)
 	if (envoi_log_new(&options, &c->ui.log, &err) != 0
 		|| envoi_log_check(c->ui.log, &err) != 0) {
 		ui_error(&err);
+		c->ui.log_failed = true;
 	}
 }
 
@@ -350,7 +363,7 @@ int connection_complete(struct connection *c, const char *sender, struct envoi_e
 	if (c->transcript != NULL && open_transcript(c, c->transcript, err) != 0) {
 		return -1;
 	}
-	if (!c->ui.probe) {
+	if (!c->ui.probe && !c->offline) {
 		open_log(c);
 	}
 	c->request.observer = ui_observer(&c->ui);

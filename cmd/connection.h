@@ -90,6 +90,8 @@ struct connection {
 	/** The option that says where the secret is. */
 	const char *secret;
 	bool has_server;
+	/** Nobody will be connected to: there is nothing to log. */
+	bool offline;
 };
 
 void connection_init(struct connection *c);
@@ -105,6 +107,16 @@ int connection_option(
  */
 int connection_complete(
 	struct connection *c, const char *sender, struct envoi_error *err);
+
+/**
+ * Makes c->chain of what was loaded, running eval commands, which a signal
+ * stops. options->stop_fd is set.
+ */
+int connection_chain(struct connection *c, struct envoi_account_options *options,
+	struct envoi_error *err);
+
+/** No core file from now on: it would hold the secrets. */
+void connection_keep_secrets(void);
 
 /** Adds p to a heap array of strings of n elements. */
 int add_string(const char ***list, size_t *n, const char *p, struct envoi_error *err);

@@ -227,6 +227,21 @@ void ui_watch_signals(struct cmd_ui *ui)
 	}
 }
 
+bool ui_unwatch_signals(struct cmd_ui *ui)
+{
+	static const int numbers[] = {SIGINT, SIGTERM};
+	struct pollfd came = {.fd = ui->stop_pipe[0], .events = POLLIN};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct sigaction now;
+		if (sigaction(numbers[i], NULL, &now) == 0
+			&& now.sa_handler == on_signal) {
+			(void)signal(numbers[i], SIG_DFL);
+		}
+	}
+	stop_fd = -1;
+	return poll(&came, 1, 0) == 1;
+}
+
 /* Until now a signal simply ended the process: nothing was begun. */
 static void ready(void *context)
 {

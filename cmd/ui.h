@@ -58,6 +58,9 @@ struct envoi_observer ui_observer(struct cmd_ui *ui);
  * kills. */
 void ui_watch_signals(struct cmd_ui *ui);
 
+/** From now on they end the program again. True: one came meanwhile. */
+bool ui_unwatch_signals(struct cmd_ui *ui);
+
 /** Writes a line of a report to stdout and frees it; NULL: no memory. */
 void ui_put(struct cmd_ui *ui, char *line, size_t length);
 

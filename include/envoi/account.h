@@ -153,8 +153,9 @@ struct envoi_chain {
 
 /**
  * The account chosen as by envoi_account_new(), and behind it its fallbacks,
- * each followed by its own, an account once only. An option that names a server
- * or says how to log in is for the chosen account: there are no fallbacks then.
+ * each followed by its own, an account once only. An option that names a server,
+ * or says how to use TLS or to log in, is for the chosen account: there are no
+ * fallbacks then. The sender is that of the first account, whoever takes over.
  *
  * Errors as there, and CONFIG: a fallback that is not defined or leads nowhere,
  * more than ENVOI_LIMIT_FALLBACKS (8) of them. A fallback whose eval failed is

@@ -151,6 +151,10 @@ const char *envoi_config_file(const struct envoi_config *config, size_t i);
  * took the place of left out; NULL: no more. */
 const char *envoi_config_account(const struct envoi_config *config, size_t i);
 
+/** The account that name is only another name of ("account default : work" and
+ * nothing more); NULL: it has something of its own. */
+const char *envoi_config_alias(const struct envoi_config *config, const char *name);
+
 enum envoi_severity {
 	ENVOI_SEVERITY_NOTE,
 	ENVOI_SEVERITY_WARNING,

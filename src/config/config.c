@@ -243,6 +243,21 @@ const char *envoi_config_account(const struct envoi_config *config, size_t i)
 	return NULL;
 }
 
+const char *envoi_config_alias(const struct envoi_config *config, const char *name)
+{
+	const struct config_section *section = envoi_config_find(config, name);
+	if (section == NULL || section->count > 0 || section->parents == NULL
+		|| section->parents[0] == NULL || section->parents[1] != NULL
+		|| strcmp(section->parents[0], name) == 0) {
+		return NULL;
+	}
+	/* A parent does not pass on its defaults. */
+	const struct config_section *parent =
+		envoi_config_find(config, section->parents[0]);
+	return parent != NULL && parent->defaults == section->defaults ? parent->name
+								       : NULL;
+}
+
 const struct envoi_diagnostic *envoi_config_diagnostic(
 	const struct envoi_config *config, size_t i)
 {

@@ -134,6 +134,15 @@ static int understand_output(struct resolver *resolver, struct config_entry *ent
 	made->file = entry->file;
 	made->origin = entry->origin;
 	made->origin.command = entry->text;
+	if (envoi_keyword_find(name) == NULL) {
+		/* What it printed is not told: it may be a password. */
+		free(made);
+		(void)envoi_config_error(err, &entry->origin,
+			"eval: the command printed no keyword: %.100s", entry->text);
+		envoi_error_hint(err, "it is to print a line of this file, such as "
+				      "\"user joe\"; passwordeval prints a password");
+		return -1;
+	}
 	if (envoi_config_understand(
 		    name, argument, &entry->origin, &made->keyword, &made->text, err)
 		!= 0) {

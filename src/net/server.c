@@ -331,6 +331,17 @@ static bool has_bad_byte(const char *text, bool path)
 	return false;
 }
 
+/* What stands in front of an "@" may be a password. */
+static int refuse(const char *text, const char *reason, struct envoi_error *err)
+{
+	const char *at = strrchr(text, '@');
+	const char *url = strstr(text, "://");
+	int n = url != NULL && url < at ? (int)(url + 3 - text) : 0;
+	return envoi_error_set(err, ENVOI_STATUS_USAGE, "server '%.*s%s%.250s': %s",
+		at != NULL && n < 50 ? n : 0, text, at != NULL ? "[hidden]" : "",
+		at != NULL ? at : text, reason);
+}
+
 int envoi_server_parse(
 	const char *text, struct envoi_server *ret_server, struct envoi_error *err)
 {
@@ -349,8 +360,7 @@ int envoi_server_parse(
 	}
 	if (reason != NULL) {
 		envoi_server_finish(&server);
-		return envoi_error_set(
-			err, ENVOI_STATUS_USAGE, "server '%.250s': %s", text, reason);
+		return refuse(text, reason, err);
 	}
 	if (server.label == NULL) {
 		envoi_server_finish(&server);

@@ -299,6 +299,7 @@ void envoi_account_free(struct envoi_account *face)
 	free(account->mechanisms);
 	free(account->sender);
 	free(account->pins);
+	free(account->said_tls);
 	envoi_settings_finish(&account->settings);
 	free(account);
 }

@@ -165,6 +165,7 @@ static void set_clear(struct account *account)
 		envoi_settings_get(&account->settings, ENVOI_KEY_TLS);
 	account->face.clear_allowed =
 		tls != NULL && strcmp(tls->text, "off") == 0
+		&& !envoi_account_is_elsewhere(account, ENVOI_KEY_TLS)
 		&& (account->mechanisms != NULL
 			|| tls->origin->kind == ENVOI_ORIGIN_OPTION);
 }
@@ -173,13 +174,15 @@ static void set_clear(struct account *account)
  * was switched off in so many words. */
 static void raise_tls(struct account *account)
 {
-	if (envoi_account_is(account, ENVOI_KEY_TLS, "off")) {
+	if (envoi_account_is(account, ENVOI_KEY_TLS, "off")
+		&& !envoi_account_is_elsewhere(account, ENVOI_KEY_TLS)) {
 		return;
 	}
 	for (size_t i = 0; i < account->face.server_count; i++) {
 		struct envoi_server *server = &account->face.servers[i];
 		if (!envoi_account_is_local(server) && server->tls < ENVOI_TLS_STARTTLS) {
 			server->tls = ENVOI_TLS_STARTTLS;
+			account->said_tls[i] = NULL;
 		}
 	}
 }

@@ -88,6 +88,12 @@ static int follow(struct walk *walk, const struct envoi_account *from, size_t i,
 		envoi_account_free(account);
 		return refuse(from, i, err, "names no server");
 	}
+	struct account *made = (struct account *)account;
+	made->fallback_origin = ((const struct account *)from)
+					->settings.keys[ENVOI_KEY_FALLBACK]
+					.values[i]
+					.origin;
+	made->first = chain->accounts[0]->name;
 	return append(chain, account, err);
 }
 
@@ -110,6 +116,21 @@ static int descend(struct walk *walk, size_t place, struct envoi_error *err)
 	return 0;
 }
 
+/* Options that were said with one account in mind: another one's secret is not
+ * to go in clear, or to anybody, because of them. */
+static bool is_for_one(const struct envoi_config *config)
+{
+	static const enum envoi_key keys[] = {ENVOI_KEY_SERVER, ENVOI_KEY_PASSWORD,
+		ENVOI_KEY_USER, ENVOI_KEY_AUTH, ENVOI_KEY_TLS, ENVOI_KEY_TLS_CERTCHECK,
+		ENVOI_KEY_TLS_TRUST_FILE, ENVOI_KEY_TLS_PIN, ENVOI_KEY_TLS_HOST_OVERRIDE,
+		ENVOI_KEY_TLS_CERT_FILE, ENVOI_KEY_TLS_KEY_FILE};
+	unsigned long long bits = 0;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		bits |= envoi_key_group(keys[i]);
+	}
+	return envoi_account_has_option(config, bits);
+}
+
 int envoi_chain_init(struct envoi_chain *chain, struct envoi_config *config,
 	const struct envoi_account_options *options,
 	void (*warn)(void *context, const struct envoi_error *err), void *context,
@@ -126,10 +147,7 @@ int envoi_chain_init(struct envoi_chain *chain, struct envoi_config *config,
 		|| append(chain, account, err) != 0) {
 		return -1;
 	}
-	unsigned long long own =
-		envoi_key_group(ENVOI_KEY_SERVER) | envoi_key_group(ENVOI_KEY_PASSWORD)
-		| envoi_key_group(ENVOI_KEY_USER) | envoi_key_group(ENVOI_KEY_AUTH);
-	if (!envoi_account_has_option(config, own) && descend(&walk, 0, err) != 0) {
+	if (!is_for_one(config) && descend(&walk, 0, err) != 0) {
 		envoi_chain_finish(chain);
 		return -1;
 	}

@@ -88,6 +88,13 @@ static void explain_choice(struct printer *p)
 			"no account fits, and none is called default");
 		return;
 	}
+	if (p->account->fallback_origin != NULL) {
+		(void)snprintf(why, sizeof(why), "fallback, %s",
+			envoi_origin_describe(p->account->fallback_origin,
+				chosen->section->name, where, sizeof(where)));
+		print(p, "account", chosen->section->name, why);
+		return;
+	}
 	switch (chosen->choice) {
 	case ENVOI_CHOICE_SENDER:
 		(void)snprintf(why, sizeof(why), "from %s fits the sender, %s",
@@ -111,7 +118,7 @@ static void explain_server(struct printer *p, size_t i)
 {
 	const struct account *account = p->account;
 	const struct envoi_server *server = &account->face.servers[i];
-	const struct envoi_origin *origin, *tls;
+	const struct envoi_origin *origin;
 	size_t urls = account->settings.keys[ENVOI_KEY_SERVER].count;
 	char value[400];
 	if (urls > 0) {
@@ -123,18 +130,11 @@ static void explain_server(struct printer *p, size_t i)
 		server->label);
 	print_from(p, "server", value, origin);
 	const char *policy = envoi_account_tls_name(server->tls);
-	tls = ORIGIN_OF(account, ENVOI_KEY_TLS);
-	bool said = tls != NULL
-		    && (strcmp(policy, "off") == 0)
-			       == envoi_account_is(account, ENVOI_KEY_TLS, "off");
-	if (said && (urls == 0 || tls->account != NULL || server->tls == ENVOI_TLS_OFF)) {
-		print_from(p, "  TLS", policy, tls);
-	} else if (urls > 0) {
-		print_from(p, "  TLS", policy, origin);
-	} else if (server->tls == ENVOI_TLS_OFF) {
-		print(p, "  TLS", policy, "default");
+	if (account->said_tls[i] != NULL) {
+		print_from(p, "  TLS", policy, account->said_tls[i]);
 	} else {
-		print(p, "  TLS", policy, "because of auth");
+		print(p, "  TLS", policy,
+			server->tls == ENVOI_TLS_OFF ? "default" : "because of auth");
 	}
 }
 
@@ -203,6 +203,12 @@ static void explain_sender(struct printer *p)
 	const struct account *account = p->account;
 	const struct envoi_account *face = &account->face;
 	char value[700];
+	if (account->fallback_origin != NULL) {
+		/* The envelope is made once, whoever takes it. */
+		print(p, "sender", "that of the first account",
+			account->first != NULL ? account->first : "");
+		return;
+	}
 	if (face->sender_from_header) {
 		(void)snprintf(value, sizeof(value), "that of the From field");
 	} else if (face->sender == NULL) {

@@ -18,12 +18,19 @@ struct account {
 	struct envoi_origin sender_origin;
 	/** It is the login's. */
 	bool sender_login;
+	/** It is a fallback: the line that led to it, and the name of the account
+	 * at the head of the chain, which may be NULL. */
+	const struct envoi_origin *fallback_origin;
+	const char *first;
 	struct envoi_secret_source secret;
 	char secret_origin[300];
 	char **argv;
 	char *mechanisms;
 	char *sender;
 	unsigned char (*pins)[32];
+	/** One for each server: what its use of TLS comes from; NULL: from
+	 * nothing that was said. */
+	const struct envoi_origin **said_tls;
 };
 
 /** Each sets a part of account->face from account->settings. */
@@ -54,6 +61,10 @@ int64_t envoi_account_seconds(const char *text);
 
 /** Can nobody listen on the way to it? Loopback or a unix socket. */
 bool envoi_account_is_local(const struct envoi_server *server);
+
+/** Were the servers named by an option, and the key by a file? What that says of
+ * its own servers is no reason to be careless with another one. */
+bool envoi_account_is_elsewhere(const struct account *account, enum envoi_key key);
 
 /** "off", "opportunistic", "starttls", "implicit". */
 const char *envoi_account_tls_name(enum envoi_tls_policy policy);

@@ -38,7 +38,10 @@ static int add_server(struct account *account, enum envoi_key key,
 	struct envoi_account *face = &account->face;
 	struct envoi_error cause = ENVOI_ERROR_NONE;
 	if (envoi_config_grow(&face->servers, face->server_count, sizeof(*face->servers))
-		!= 0) {
+			!= 0
+		|| envoi_config_grow(&account->said_tls, face->server_count,
+			   sizeof(*account->said_tls))
+			   != 0) {
 		return envoi_config_no_memory(err);
 	}
 	if (envoi_server_parse(text, &face->servers[face->server_count], &cause) != 0) {
@@ -52,7 +55,9 @@ static int add_server(struct account *account, enum envoi_key key,
 			       : envoi_config_error(err, setting->origin, "%s: %s",
 				       envoi_key_name(key), cause.text);
 	}
-	face->server_count++;
+	/* Until something else is said: a URL says it, a host does not. */
+	account->said_tls[face->server_count++] =
+		key == ENVOI_KEY_SERVER ? setting->origin : NULL;
 	return 0;
 }
 
@@ -79,6 +84,10 @@ static int add_urls(struct account *account, struct envoi_error *err)
 	const struct envoi_setting *server =
 		&account->settings.keys[ENVOI_KEY_SERVER].values[n - 1];
 	char where[200];
+	/* With a server by option, they belong to the one of the files. */
+	if (server->origin->kind == ENVOI_ORIGIN_OPTION) {
+		return 0;
+	}
 	(void)envoi_origin_describe(
 		server->origin, account->face.name, where, sizeof(where));
 	/* What comes from defaults is for accounts with a host. */
@@ -117,8 +126,11 @@ static int add_host(struct account *account, struct envoi_error *err)
 			"a name of more than %d octets", ENVOI_LIMIT_HOST);
 	}
 	if (strpbrk(host->text, "/@") != NULL) {
+		/* What stands in front of an "@" may be a password. */
+		const char *at = strrchr(host->text, '@');
 		(void)envoi_account_error(err, account, ENVOI_KEY_HOST,
-			"\"%.100s\" is no host name", host->text);
+			"\"%s%.100s\" is no host name", at != NULL ? "[hidden]" : "",
+			at != NULL ? at : host->text);
 		envoi_error_hint(err, "for a URL the keyword is server");
 		return -1;
 	}
@@ -181,15 +193,29 @@ static enum envoi_tls_policy said_policy(const struct account *account, bool *re
 	return wants_implicit(account) ? ENVOI_TLS_IMPLICIT : ENVOI_TLS_STARTTLS;
 }
 
-static int set_policy(
-	struct account *account, struct envoi_server *server, struct envoi_error *err)
+bool envoi_account_is_elsewhere(const struct account *account, enum envoi_key key)
 {
+	const struct envoi_setting *server =
+		envoi_settings_last(&account->settings, ENVOI_KEY_SERVER);
+	const struct envoi_setting *setting =
+		envoi_settings_last(&account->settings, key);
+	return server != NULL && server->origin->kind == ENVOI_ORIGIN_OPTION
+	       && setting != NULL && setting->origin->kind == ENVOI_ORIGIN_FILE;
+}
+
+static int set_policy(struct account *account, size_t i, struct envoi_error *err)
+{
+	struct envoi_server *server = &account->face.servers[i];
 	bool said;
 	enum envoi_tls_policy policy = said_policy(account, &said);
 	bool url = account->settings.keys[ENVOI_KEY_SERVER].count > 0;
 	const struct envoi_setting *tls =
 		envoi_settings_last(&account->settings, ENVOI_KEY_TLS);
 	if (!said) {
+		return 0;
+	}
+	if (envoi_account_is_elsewhere(account, ENVOI_KEY_TLS)
+		&& (server->tls > ENVOI_TLS_OPPORTUNISTIC || policy <= server->tls)) {
 		return 0;
 	}
 	/* Defaults are for what says nothing itself; a URL says it. */
@@ -214,6 +240,7 @@ static int set_policy(
 		}
 	}
 	server->tls = policy;
+	account->said_tls[i] = tls->origin;
 	return 0;
 }
 
@@ -235,7 +262,7 @@ int envoi_account_servers(struct account *account, struct envoi_error *err)
 		}
 	}
 	for (size_t i = 0; result == 0 && i < account->face.server_count; i++) {
-		result = set_policy(account, &account->face.servers[i], err);
+		result = set_policy(account, i, err);
 	}
 	if (result != 0) {
 		return -1;

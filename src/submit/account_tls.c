@@ -133,7 +133,8 @@ static int set_trust(struct account *account, struct envoi_error *err)
 	struct envoi_tls_options *tls = &account->face.tls;
 	const struct envoi_setting *trust =
 		envoi_settings_last(&account->settings, ENVOI_KEY_TLS_TRUST_FILE);
-	if (envoi_account_is(account, ENVOI_KEY_TLS_CERTCHECK, "off")) {
+	if (envoi_account_is(account, ENVOI_KEY_TLS_CERTCHECK, "off")
+		&& !envoi_account_is_elsewhere(account, ENVOI_KEY_TLS_CERTCHECK)) {
 		if (tls->pin_count > 0) {
 			(void)envoi_account_error(err, account, ENVOI_KEY_TLS_CERTCHECK,
 				"off, and a pin to check: which one counts?");

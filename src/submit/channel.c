@@ -246,11 +246,20 @@ static void channel_finished(
 	envoi_visit_finished(&channel->visit, channel->run->job, transaction, again);
 }
 
+/* What netrc, a keyring or a person says is for one host. */
+static bool is_for_another_host(
+	const struct envoi_relay *relay, const struct way *way, const char *host)
+{
+	return relay->secret->kind >= ENVOI_SECRET_NETRC && way->secret_host != NULL
+	       && strcmp(way->secret_host, host) != 0;
+}
+
 /* Has the secret, anew when the session asks a second time. */
 static void give_secret(struct channel *channel, int64_t now)
 {
 	const struct envoi_relay *relay = channel->relay;
-	struct envoi_secret *secret = &envoi_run_way(channel)->secret;
+	struct way *way = envoi_run_way(channel);
+	struct envoi_secret *secret = &way->secret;
 	struct envoi_session *session = envoi_link_session(channel->link);
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	const struct envoi_secret_need need = {
@@ -259,10 +268,11 @@ static void give_secret(struct channel *channel, int64_t now)
 						      : "localhost",
 		.stop_fd = channel->run->request->stop_fd,
 	};
-	if (channel->asked_secret) {
+	if (channel->asked_secret || is_for_another_host(relay, way, need.host)) {
 		envoi_secret_finish(secret);
 	}
 	channel->asked_secret = true;
+	way->secret_host = need.host;
 	if (secret->data == NULL
 		&& envoi_secret_obtain(relay->secret, &need, secret, &err) != 0) {
 		envoi_session_give_secret(session, NULL, 0, &err, now);

@@ -51,8 +51,11 @@ struct channel {
 /** What the sessions with a relay share. */
 struct way {
 	struct envoi_tls *tls;
-	/** Had once, at the first server that wants it. */
+	/** Had once, at the first server that wants it; looked up anew where it
+	 * depends on the host. */
 	struct envoi_secret secret;
+	/** The host it was had for. */
+	const char *secret_host;
 };
 
 struct run {

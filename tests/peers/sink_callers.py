@@ -19,12 +19,15 @@ ADDED = ("Return-Path", "Delivered-To")
 
 
 class Sink:
-    """One running sink, storing into a Maildir octet for octet, or into an mbox."""
+    """One running sink, storing into a Maildir octet for octet (or, with envelope, with that
+    on top), or into an mbox."""
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, envelope=False):
         os.makedirs(folder)
         self.folder, self.cert = folder, folder + "/cert.pem"
-        store = [] if "--mbox" in arguments else ["--maildir", folder + "/mail", "--raw"]
+        store = [] if "--mbox" in arguments else ["--maildir", folder + "/mail"]
+        if store and not envelope:
+            store.append("--raw")
         self.process = Process(
             [BINARY, "sink", "--listen", "127.0.0.1:0", "--cert-file", self.cert, *store, *arguments],
             folder + "/out")

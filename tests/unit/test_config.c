@@ -425,7 +425,9 @@ static const struct {
 	const char *text;
 	const char *expected;
 } late[] = {
-	{"account a\neval echo nonsense x\n", "c:2: no such keyword: \"nonsense\""},
+	/* What was printed may be a password. */
+	{"account a\neval echo nonsense x\n",
+		"c:2: eval: the command printed no keyword: echo nonsense x"},
 	{"account a\neval echo account b\n",
 		"c:2: eval: the command printed \"account\"; only settings of an account "
 		"can "
@@ -474,6 +476,24 @@ START_TEST(eval_runs_once_and_only_for_its_account)
 END_TEST
 
 /* Parents that name the same ones again and again: an end, not 2^n steps. */
+START_TEST(other_name_of_an_account)
+{
+	ck_assert_int_eq(load("account a\nhost x\naccount b : a\naccount c : a\nport 5\n"
+			      "account d : a, b\naccount e\ndefaults\nport 6\n"
+			      "account f : a\naccount g : f\n"),
+		0);
+	ck_assert_str_eq(envoi_config_alias(config, "b"), "a");
+	ck_assert_str_eq(envoi_config_alias(config, "g"), "f");
+	ck_assert_ptr_null(envoi_config_alias(config, "a"));
+	ck_assert_ptr_null(envoi_config_alias(config, "c"));
+	ck_assert_ptr_null(envoi_config_alias(config, "d"));
+	ck_assert_ptr_null(envoi_config_alias(config, "e"));
+	/* It has other defaults. */
+	ck_assert_ptr_null(envoi_config_alias(config, "f"));
+	ck_assert_ptr_null(envoi_config_alias(config, "nobody"));
+}
+END_TEST
+
 START_TEST(many_parents_end)
 {
 	char text[4000];
@@ -510,6 +530,7 @@ int main(void)
 	tcase_add_test(tc, command_line_goes_before_files);
 	tcase_add_loop_test(tc, late_fault_is_told_with_its_line, 0, COUNT(late));
 	tcase_add_test(tc, eval_runs_once_and_only_for_its_account);
+	tcase_add_test(tc, other_name_of_an_account);
 	tcase_add_test(tc, many_parents_end);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);

@@ -107,6 +107,7 @@ class CaseRun:
             data = blob.data
             if blob in self.case.files:
                 data = world.substitute(data, values)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as stream:
                 stream.write(data)
             os.chmod(path, blob.mode)
