@@ -41,14 +41,6 @@ enum envoi_long_lines {
 	ENVOI_LONG_LINES_REFUSE,
 };
 
-/** Bits of envoi_account.dsn_notify; 0: the servers decide. */
-enum {
-	ENVOI_NOTIFY_NEVER = 1 << 0,
-	ENVOI_NOTIFY_FAILURE = 1 << 1,
-	ENVOI_NOTIFY_DELAY = 1 << 2,
-	ENVOI_NOTIFY_SUCCESS = 1 << 3,
-};
-
 /** Pointers are the account's, unless said otherwise. NULL: nothing was said. */
 struct envoi_account {
 	/** NULL: there is none, only options and defaults. */
@@ -93,8 +85,8 @@ struct envoi_account {
 	bool undisclosed_recipients;
 	enum envoi_long_lines long_lines;
 	bool ignore_dots;
+	/** As in struct envoi_dsn. */
 	unsigned dsn_notify;
-	/** "HDRS", "FULL". */
 	const char *dsn_return;
 	/** Path. */
 	const char *aliases;

@@ -142,10 +142,44 @@ struct envoi_result {
 
 void envoi_result_finish(struct envoi_result *result);
 
-/** One recipient. The address outlives the transaction. */
+/** When a server is to send a notification (RFC 3461 4.1), as bits. */
+enum {
+	/** Not with others. */
+	ENVOI_NOTIFY_NEVER = 1 << 0,
+	ENVOI_NOTIFY_FAILURE = 1 << 1,
+	ENVOI_NOTIFY_DELAY = 1 << 2,
+	ENVOI_NOTIFY_SUCCESS = 1 << 3,
+};
+
+/** Delivery status notifications, as they are asked for (RFC 3461). Where a
+ * server does not offer DSN nothing is said of them. */
+struct envoi_dsn {
+	/** ENVOI_NOTIFY_..., 0: the servers decide. */
+	unsigned notify;
+	/** What they hold of the message: "HDRS", "FULL"; NULL: the same. */
+	const char *ret;
+	/** What they call the message: see envoi_dsn_is_envid(); NULL. */
+	const char *envid;
+};
+
+/** Is something asked for? */
+static inline bool envoi_dsn_is_wanted(const struct envoi_dsn *dsn)
+{
+	return dsn->notify != 0 || dsn->ret != NULL || dsn->envid != NULL;
+}
+
+/** May be an ENVID: printable ASCII and blanks, at most 100 octets as xtext,
+ * where some take three (RFC 3461 4.4). */
+bool envoi_dsn_is_envid(const char *text);
+
+/** One recipient. The strings outlive the transaction. */
 struct envoi_recipient {
 	/** As it goes between < and >: checked by envoi_address_parse(). */
 	const char *address;
+	/** ENVOI_NOTIFY_... for this one. */
+	unsigned notify;
+	/** Whom it was first for (ORCPT): a mailbox; NULL: not said. */
+	const char *original;
 	struct envoi_result result;
 };
 
@@ -164,6 +198,11 @@ struct envoi_transaction {
 	uint64_t size;
 	/** Has octets above 127: wants BODY=8BITMIME. */
 	bool eight_bit;
+	/** An address or the header needs SMTPUTF8 (RFC 6531 3.4). Only for a
+	 * server that has it. */
+	bool smtputf8;
+	/** RET and ENVID; NULL: none. */
+	const struct envoi_dsn *dsn;
 	/** One refused recipient stops it before its data is sent. */
 	bool all_or_nothing;
 	/** For the caller: where the body is. Not touched. */
@@ -242,6 +281,11 @@ struct envoi_capabilities {
 	/** The mechanisms of AUTH, merged, upper case, one space between. */
 	char auth[512];
 };
+
+/** The extensions to use, when those without are not wanted. SMTPUTF8 comes
+ * with 8BITMIME, said or not (RFC 6531 3.1). */
+uint32_t envoi_capabilities_usable(
+	const struct envoi_capabilities *capabilities, uint32_t without);
 
 /** How the session ended, apart from all outcomes. */
 enum envoi_close {

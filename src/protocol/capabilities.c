@@ -148,3 +148,13 @@ void envoi_capabilities_parse(
 		}
 	}
 }
+
+uint32_t envoi_capabilities_usable(
+	const struct envoi_capabilities *capabilities, uint32_t without)
+{
+	uint32_t offered = capabilities->extensions;
+	if ((offered & ENVOI_EXT_SMTPUTF8) != 0) {
+		offered |= ENVOI_EXT_8BITMIME;
+	}
+	return offered & ~without;
+}

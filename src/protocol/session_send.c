@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "protocol/dsn.h"
 
 bool envoi_session_can_submit(const struct envoi_session *s, uint64_t size)
 {
@@ -50,20 +51,47 @@ int envoi_session_submit(struct envoi_session *s, struct envoi_transaction *tran
 
 static bool uses(const struct envoi_session *s, uint32_t extension)
 {
-	return (s->facts.capabilities.extensions & ~s->options.without & extension) != 0;
+	return (envoi_capabilities_usable(&s->facts.capabilities, s->options.without)
+		       & extension)
+	       != 0;
 }
 
 static bool write_mail(struct envoi_session *s, struct work *work, int64_t now)
 {
 	const struct envoi_transaction *t = work->transaction;
 	char size[32] = "";
+	char dsn[ENVOI_DSN_ROOM] = "";
 	if (uses(s, ENVOI_EXT_SIZE)) {
 		(void)snprintf(size, sizeof(size), " SIZE=%ju", (uintmax_t)t->size);
 	}
+	if (uses(s, ENVOI_EXT_DSN)) {
+		envoi_dsn_mail(t, dsn);
+	}
 	bool eight_bit = t->eight_bit && uses(s, ENVOI_EXT_8BITMIME);
+	bool utf8 = t->smtputf8 && uses(s, ENVOI_EXT_SMTPUTF8);
 	work->step = STEP_RCPT;
-	return envoi_session_out_command(s, now, VERB_MAIL, work, 0, "MAIL FROM:<%s>%s%s",
-		t->sender, size, eight_bit ? " BODY=8BITMIME" : "");
+	return envoi_session_out_command(s, now, VERB_MAIL, work, 0,
+		"MAIL FROM:<%s>%s%s%s%s", t->sender, size,
+		eight_bit ? " BODY=8BITMIME" : "", utf8 ? " SMTPUTF8" : "", dsn);
+}
+
+static bool write_rcpt(struct envoi_session *s, struct work *work, int64_t now)
+{
+	const struct envoi_recipient *recipient =
+		work->transaction->recipients[work->next_rcpt];
+	char dsn[ENVOI_DSN_ROOM] = "";
+	if (uses(s, ENVOI_EXT_DSN)) {
+		envoi_dsn_rcpt(recipient, dsn);
+	}
+	if (!envoi_session_out_command(s, now, VERB_RCPT, work, work->next_rcpt,
+		    "RCPT TO:<%s>%s", recipient->address, dsn)) {
+		return false;
+	}
+	work->next_rcpt++;
+	if (work->next_rcpt == work->transaction->count) {
+		work->step = STEP_DATA;
+	}
+	return true;
 }
 
 /* All its commands are written: on with the next. */
@@ -123,16 +151,7 @@ static bool write_next(struct envoi_session *s, struct work *work, int64_t now)
 			written(s, work);
 			return true;
 		}
-		if (!envoi_session_out_command(s, now, VERB_RCPT, work, work->next_rcpt,
-			    "RCPT TO:<%s>",
-			    work->transaction->recipients[work->next_rcpt]->address)) {
-			return false;
-		}
-		work->next_rcpt++;
-		if (work->next_rcpt == work->transaction->count) {
-			work->step = STEP_DATA;
-		}
-		return true;
+		return write_rcpt(s, work, now);
 	case STEP_DATA:
 		return write_data(s, work, now);
 	default:
