@@ -152,6 +152,8 @@ struct envoi_request {
 		struct envoi_envelope *ret_envelope, struct envoi_error *err);
 	void *envelope_context;
 	bool all_or_nothing;
+	/** For all recipients. Not offered: dropped, with one warning. */
+	struct envoi_dsn dsn;
 	/** Extension bits never to be used. */
 	uint32_t without;
 	/** Bound of the whole run in microseconds, 0: none. */

@@ -69,7 +69,8 @@ void envoi_job_free(struct envoi_job *job)
 }
 
 /* All of these wait. 0, or -1: no memory. */
-static int set_recipients(struct item *item, const char *const *recipients, size_t count)
+static int set_recipients(struct item *item, const char *const *recipients, size_t count,
+	const struct envoi_dsn *dsn)
 {
 	item->recipients = calloc(count + 1, sizeof(*item->recipients));
 	item->places = calloc(count + 1, 1);
@@ -78,6 +79,10 @@ static int set_recipients(struct item *item, const char *const *recipients, size
 	}
 	for (size_t i = 0; i < count; i++) {
 		item->recipients[i].address = recipients[i];
+		if (envoi_dsn_is_wanted(dsn)) {
+			item->recipients[i].notify = dsn->notify;
+			item->recipients[i].original = recipients[i];
+		}
 	}
 	item->count = item->open = item->waiting = count;
 	return 0;
@@ -99,7 +104,8 @@ static struct item *item_new(
 	item->name = envoi_span_dup(envoi_span_of(name));
 	if (item->name == NULL
 		|| set_recipients(item, request->recipients,
-			   request->envelope == NULL ? request->recipient_count : 0)
+			   request->envelope == NULL ? request->recipient_count : 0,
+			   &request->dsn)
 			   != 0) {
 		envoi_job_free_item(item);
 		return NULL;
@@ -124,7 +130,7 @@ static int address(struct envoi_job *job, struct item *item, struct envoi_error 
 	free(item->places);
 	item->recipients = NULL;
 	if (set_recipients(item, (const char *const *)item->envelope.recipients,
-		    item->envelope.count)
+		    item->envelope.count, &request->dsn)
 		!= 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}

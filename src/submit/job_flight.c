@@ -146,6 +146,7 @@ static struct flight *launch(
 		.recipients = flight->recipients,
 		.size = facts->size,
 		.eight_bit = facts->eight_bit,
+		.dsn = &job->request->dsn,
 		.all_or_nothing = job->request->all_or_nothing,
 		.user = item->message,
 	};
@@ -153,6 +154,7 @@ static struct flight *launch(
 		order_by_domain(item);
 	}
 	choose(item, flight, limits);
+	flight->transaction.smtputf8 = envoi_job_needs_utf8(&flight->transaction);
 	if (item->waiting == 0) {
 		envoi_job_unlink_waiting(job, item);
 	}
@@ -247,16 +249,18 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 {
 	const struct envoi_capabilities *server =
 		&envoi_session_facts(session)->capabilities;
-	uint32_t usable = server->extensions & ~job->request->without;
+	uint32_t usable = envoi_capabilities_usable(server, job->request->without);
 	struct envoi_capabilities limits = {0};
 	if ((usable & ENVOI_EXT_LIMITS) != 0) {
 		limits = *server;
 	}
 	while (envoi_job_has_waiting(job)) {
 		struct item *item = job->waiting;
-		if (!fits_server(job, item, server, usable)) {
+		if (!fits_server(job, item, server, usable)
+			|| !envoi_job_fits_addresses(job, item, usable)) {
 			continue;
 		}
+		envoi_job_check_notifications(job, usable);
 		if (limits.mail_max > 0 && *mails >= limits.mail_max) {
 			return false;
 		}

@@ -2,6 +2,7 @@
  * The inside of a job, shared by the files job*.c only.
  *
  * job.c         inputs to messages, what waits, giving up
+ * job_address.c what addresses and notifications ask of a server
  * job_settle.c  settled recipients and messages, their reports
  * job_flight.c  transactions: which recipients go, and how they come back
  */
@@ -42,6 +43,8 @@ struct item {
 	size_t open, waiting, cursor;
 	/** Some recipient waits again. */
 	bool returned;
+	/** No recipient that waits needs SMTPUTF8. */
+	bool is_plain;
 	/** Times a lost connection interrupted it. */
 	unsigned losses;
 	long session;
@@ -73,6 +76,8 @@ struct envoi_job {
 	 * are no progress: a server that dies at each dot would put them all
 	 * there. */
 	bool doubted;
+	/** Notifications were asked for in vain, and that was said. */
+	bool told_dsn;
 	enum envoi_status status;
 };
 
@@ -87,7 +92,21 @@ void envoi_job_unlink_waiting(struct envoi_job *job, struct item *item);
 void envoi_job_settle_waiting(struct envoi_job *job, struct item *item,
 	enum envoi_outcome outcome, enum envoi_phase phase,
 	const struct envoi_error *fault, const struct envoi_reply *reply);
+/** The same for one recipient that waits. */
+void envoi_job_settle_recipient(struct envoi_job *job, struct item *item, size_t i,
+	enum envoi_outcome outcome, enum envoi_phase phase,
+	const struct envoi_error *fault);
 /** Accepts NULL. */
 void envoi_job_free_item(struct item *item);
+
+/* job_address.c */
+/** The sender or a recipient does. */
+bool envoi_job_needs_utf8(const struct envoi_transaction *transaction);
+/** Settles, by name, what cannot be sent without SMTPUTF8 to a server that has
+ * these extensions. False: no recipient of the item waits any more, and it may
+ * be gone. */
+bool envoi_job_fits_addresses(struct envoi_job *job, struct item *item, uint32_t usable);
+/** Says, once, that notifications are not to be had. */
+void envoi_job_check_notifications(struct envoi_job *job, uint32_t usable);
 
 #endif

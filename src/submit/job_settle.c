@@ -114,6 +114,17 @@ static void settle_one(struct item *item, size_t i, enum envoi_outcome outcome,
 	item->open--;
 }
 
+void envoi_job_settle_recipient(struct envoi_job *job, struct item *item, size_t i,
+	enum envoi_outcome outcome, enum envoi_phase phase,
+	const struct envoi_error *fault)
+{
+	settle_one(item, i, outcome, phase, fault, NULL);
+	if (--item->waiting == 0) {
+		envoi_job_unlink_waiting(job, item);
+		envoi_job_report_settled(job);
+	}
+}
+
 /* All recipients that wait are settled in the same way. */
 void envoi_job_settle_waiting(struct envoi_job *job, struct item *item,
 	enum envoi_outcome outcome, enum envoi_phase phase,
