@@ -43,6 +43,8 @@ static const struct setting_option {
 	ROW(OPT_HELO, "domain", "--helo"),
 	ROW(OPT_SOURCE, "source_ip", "--source"),
 	ROW(OPT_TIMEOUT, "timeout", "--timeout"),
+	ROW(OPT_DSN_NOTIFY, "dsn_notify", "--dsn-notify"),
+	ROW(OPT_DSN_RET, "dsn_return", "--dsn-ret"),
 #undef ROW
 };
 

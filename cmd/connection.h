@@ -31,6 +31,9 @@ enum {
 	OPT_TIMEOUT,
 	OPT_TRANSCRIPT,
 	OPT_REPORT,
+	/** Settings that only send has. */
+	OPT_DSN_NOTIFY,
+	OPT_DSN_RET,
 	OPT_COMMAND_FIRST,
 };
 

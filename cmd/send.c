@@ -23,6 +23,7 @@ enum {
 	OPT_PRINT,
 	OPT_SESSIONS,
 	OPT_ALL_OR_NOTHING,
+	OPT_DSN_ENVID,
 	OPT_PROGRESS,
 	OPT_NO_PROGRESS,
 };
@@ -40,6 +41,10 @@ static const struct cmd_option table[] = {
 	{OPT_SESSIONS, "sessions", "N", "up to N connections at once (1)"},
 	{OPT_ALL_OR_NOTHING, "all-or-nothing", NULL,
 		"one refused recipient stops its message"},
+	{OPT_DSN_NOTIFY, "dsn-notify", "WHEN[,WHEN]",
+		"ask for notifications: never, or success, failure, delay"},
+	{OPT_DSN_RET, "dsn-ret", "WHAT", "what they hold of the message: hdrs, full"},
+	{OPT_DSN_ENVID, "dsn-envid", "ID", "what they call it"},
 	{'n', "dry-run", NULL, "show what would be sent, connect to nobody"},
 	{OPT_PRINT, "print", NULL, "write the message to stdout, send nothing"},
 	{OPT_PROGRESS, "progress", NULL,
@@ -84,7 +89,7 @@ static void print_usage(void)
 	     "envoi(1).");
 }
 
-/* What the account makes of --from; else the login. */
+/* What the account makes of --from; else the login. And its notifications. */
 static int choose_sender(struct send *send, struct envoi_error *err)
 {
 	struct envoi_account *account = send->connection.chain.accounts[0];
@@ -92,6 +97,8 @@ static int choose_sender(struct send *send, struct envoi_error *err)
 		return -1;
 	}
 	send->connection.request.sender = account->sender;
+	send->connection.request.dsn.notify = account->dsn_notify;
+	send->connection.request.dsn.ret = account->dsn_return;
 	return 0;
 }
 
@@ -150,6 +157,18 @@ static int set_mbox_style(struct send *send, const char *text, struct envoi_erro
 	return 0;
 }
 
+static int set_envid(struct send *send, const char *text, struct envoi_error *err)
+{
+	if (!envoi_dsn_is_envid(text)) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"--dsn-envid: \"%s\" is not printable ASCII of at most 100 "
+			"octets",
+			text);
+	}
+	send->connection.request.dsn.envid = text;
+	return 0;
+}
+
 static int take_option(void *context, int id, const char *value, struct envoi_error *err)
 {
 	struct send *send = context;
@@ -185,6 +204,8 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 	case OPT_ALL_OR_NOTHING:
 		send->connection.request.all_or_nothing = true;
 		return 0;
+	case OPT_DSN_ENVID:
+		return set_envid(send, value, err);
 	case 'n':
 		send->dry_run = true;
 		return 0;

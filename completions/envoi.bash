@@ -49,6 +49,13 @@ _envoi_value()
 	send:--tls | probe:--tls)
 		_envoi_offer "off opportunistic starttls implicit"
 		;;
+	send:--dsn-notify)
+		_envoi_list "never success failure delay"
+		;;
+	send:--dsn-ret)
+		_envoi_offer "hdrs full"
+		;;
+	send:--dsn-envid) ;;
 	send:--tls-min | probe:--tls-min)
 		_envoi_offer "1.2 1.3"
 		;;
@@ -63,7 +70,7 @@ _envoi_value()
 		compopt -o nospace 2>/dev/null
 		;;
 	send:--without | probe:--without)
-		_envoi_list "PIPELINING CHUNKING SIZE 8BITMIME STARTTLS LIMITS"
+		_envoi_list "PIPELINING CHUNKING SIZE 8BITMIME SMTPUTF8 DSN STARTTLS LIMITS"
 		;;
 	send:--auth | probe:--auth)
 		_envoi_list "off SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1
@@ -109,7 +116,7 @@ _envoi_options()
 	send)
 		_envoi_offer "-s --server -f --from --to --cc --bcc --subject --header --body --body-file --attach
 			--mbox --mbox-style --sessions --all-or-nothing
-			-n --dry-run --print --progress --no-progress $connection"
+			--dsn-notify --dsn-ret --dsn-envid -n --dry-run --print --progress --no-progress $connection"
 		;;
 	probe)
 		_envoi_offer "$connection"

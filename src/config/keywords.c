@@ -72,7 +72,7 @@ static const struct envoi_keyword table[ENVOI_KEY_COUNT] = {
 	ROW(LONG_LINES, "long_lines", WORD, 0, "encode|pass|refuse"),
 	ROW(IGNORE_DOTS, "ignore_dots", SWITCH, EMPTY, NULL),
 	ROW(DSN_NOTIFY, "dsn_notify", NOTIFY, 0, NULL),
-	ROW(DSN_RETURN, "dsn_return", WORD, 0, "off|headers|full"),
+	ROW(DSN_RETURN, "dsn_return", WORD, 0, "off|headers|hdrs|full"),
 	ROW(DELIVERY, "delivery", WORD, 0, "foreground|background|queue"),
 	ROW(FOREGROUND_TIMEOUT, "foreground_timeout", SECONDS, 0, NULL),
 	ROW(LOGFILE, "logfile", TEXT, EMPTY | PATH | OWN, NULL),

@@ -152,9 +152,11 @@ static void set_message(struct account *account)
 	}
 	face->dsn_notify = notify_bits(envoi_account_text(account, ENVOI_KEY_DSN_NOTIFY));
 	face->dsn_return =
-		envoi_account_is(account, ENVOI_KEY_DSN_RETURN, "headers") ? "HDRS"
-		: envoi_account_is(account, ENVOI_KEY_DSN_RETURN, "full")  ? "FULL"
-									   : NULL;
+		envoi_account_is(account, ENVOI_KEY_DSN_RETURN, "headers")
+				|| envoi_account_is(account, ENVOI_KEY_DSN_RETURN, "hdrs")
+			? "HDRS"
+		: envoi_account_is(account, ENVOI_KEY_DSN_RETURN, "full") ? "FULL"
+									  : NULL;
 }
 
 static void set_delivery(struct account *account)

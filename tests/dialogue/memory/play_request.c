@@ -72,6 +72,23 @@ static void read_without(struct envoi_request *request, const char *text)
 	}
 }
 
+static void read_notify(struct envoi_request *request, const char *text)
+{
+	static const struct {
+		const char *word;
+		unsigned bit;
+	} words[] = {
+		{"never", ENVOI_NOTIFY_NEVER},
+		{"success", ENVOI_NOTIFY_SUCCESS},
+		{"failure", ENVOI_NOTIFY_FAILURE},
+		{"delay", ENVOI_NOTIFY_DELAY},
+	};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		request->dsn.notify |=
+			strstr(text, words[i].word) != NULL ? words[i].bit : 0;
+	}
+}
+
 static void read_tls(struct order *order, const char *text)
 {
 	static const char *const names[] = {
@@ -118,6 +135,12 @@ static const char *read_args(
 		} else if (strcmp(arg, "--all-or-nothing") == 0) {
 			request->all_or_nothing = true;
 			takes = false;
+		} else if (strcmp(arg, "--dsn-notify") == 0) {
+			read_notify(request, next);
+		} else if (strcmp(arg, "--dsn-ret") == 0) {
+			request->dsn.ret = strcmp(next, "full") == 0 ? "FULL" : "HDRS";
+		} else if (strcmp(arg, "--dsn-envid") == 0) {
+			request->dsn.envid = next;
 		} else if (strcmp(arg, "--mbox") == 0) {
 			request->mbox = ENVOI_MBOX_RD;
 			takes = false;
