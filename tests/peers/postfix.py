@@ -39,7 +39,8 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 alias_database =
-virtual_mailbox_domains = example.org
+virtual_mailbox_domains = example.org xn--bcher-kva.example bücher.example
+smtputf8_enable = yes
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = regexp:{folder}/boxes
 virtual_uid_maps = static:{uid}
@@ -79,6 +80,7 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
 error unix - - n - - error
 virtual unix - n n - - virtual
 smtp unix - - n - - smtp
@@ -106,7 +108,7 @@ class Postfix:
         self.make("queue/maildrop", owner.pw_uid, group.pw_gid, 0o730)
         self.make("queue/public", owner.pw_uid, group.pw_gid, 0o710)
         self.make("conf", 0, 0, 0o755)
-        self.write("boxes", "/^box[0-9a-z-]*@example\\.org$/ all/\n")
+        self.write("boxes", "/^box[^@]*@(example\\.org|xn--bcher-kva\\.example|bücher\\.example)$/ all/\n")
         self.write("conf/main.cf", MAIN.format(
             packages=PACKAGES, folder=folder, owner=OWNER, group=GROUP, uid=owner.pw_uid,
             cert=cert, key=key, sink_port=sink_port) + more)
@@ -292,6 +294,37 @@ class PostfixTest(PeerCase):
         result = self.envoi(self.server, self.files[0], sender="<>", to=["box-null@example.org"])
         self.expect(result, 0, "delivered", "221")
         self.assertEqual(result.messages[0]["from"], "", str(result))
+
+    def test_addresses_outside_of_ascii(self):
+        """A local part by SMTPUTF8, to a domain in either form; a domain alone as A-labels."""
+        text = b"Subject: letters\n\nhello\n"
+        for box, recipient in (
+            ("box-müller", "box-müller@example.org"),
+            ("box-grün", "box-gru\u0308n@BÜCHER.example"),
+            ("box-用户", "box-用户@xn--bcher-kva.example"),
+            ("box-ascii", "box-ascii@bücher.example"),
+        ):
+            with self.subTest(recipient):
+                result = self.envoi(
+                    self.server, sender="älice@example.org", to=[recipient], stdin=text)
+                self.expect(result, 0, "delivered", "221", messages=1)
+                self.assert_same_mail([kept(text)], self.postfix.arrived(box, 1))
+
+    def test_notification(self):
+        """Asked for by DSN, it comes, with the names we gave."""
+        for sender, recipient, original in (
+            ("box-told@example.org", "box-notify+x=y@example.org", "rfc822;box-notify+x=y@example.org"),
+            ("box-berichtet-ü@example.org", "box-grüß+=@example.org", "box-grüß+=@example.org"),
+        ):
+            with self.subTest(recipient):
+                result = self.envoi(
+                    self.server, "--dsn-notify", "success,failure", "--dsn-ret", "hdrs", "--dsn-envid",
+                    "job 7+1", self.files[0], sender=sender, to=[recipient])
+                self.expect(result, 0, "delivered", "221", messages=1)
+                told = self.postfix.arrived(sender.partition("@")[0], 1)[0].decode(errors="replace")
+                self.assertIn("Original-Envelope-Id: job 7+1", told)
+                self.assertRegex(told, f"Original-Recipient: .*{re.escape(original)}")
+                self.assertIn("Action: delivered", told)
 
     def test_more_recipients_than_a_transaction_takes(self):
         """452 after the fifth: the others follow in further transactions."""
