@@ -234,15 +234,16 @@ static size_t find_level(const struct envoi_mime *mime, bool *ret_close)
 static void delimit(struct envoi_mime *mime, size_t level, bool close, uint64_t next,
 	uint64_t next_line)
 {
-	/* The line end before it is its own, or that of the last field. */
+	/* The line end before it is its own, unless a header ends with it. */
+	const struct envoi_mime_part *part = current(mime);
 	bool in_head = mime->state == ENVOI_MIME_IN_HEAD;
-	uint64_t end = in_head ? mime->line_begin : mime->last_end_begin;
+	bool no_body = in_head || (part != NULL && part->body == mime->line_begin);
+	uint64_t end = no_body ? mime->line_begin : mime->last_end_begin;
 	end_part(mime, end);
 	end_levels(mime, level, end);
 	mime->end_held = false;
 	if (close) {
-		struct envoi_mime_part *part = &mime->parts[mime->levels[level - 1].part];
-		part->end = next;
+		mime->parts[mime->levels[level - 1].part].end = next;
 		mime->depth = level - 1;
 		mime->state = ENVOI_MIME_IN_BODY;
 		return;
