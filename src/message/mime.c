@@ -134,6 +134,7 @@ static void begin_body(struct envoi_mime *mime, uint64_t body)
 	struct envoi_mime_part *part = current(mime);
 	mime->state = ENVOI_MIME_IN_BODY;
 	mime->end_held = false;
+	mime->body_begin = body;
 	if (part == NULL) {
 		return;
 	}
@@ -235,9 +236,8 @@ static void delimit(struct envoi_mime *mime, size_t level, bool close, uint64_t 
 	uint64_t next_line)
 {
 	/* The line end before it is its own, unless a header ends with it. */
-	const struct envoi_mime_part *part = current(mime);
-	bool in_head = mime->state == ENVOI_MIME_IN_HEAD;
-	bool no_body = in_head || (part != NULL && part->body == mime->line_begin);
+	bool no_body =
+		mime->state == ENVOI_MIME_IN_HEAD || mime->line_begin == mime->body_begin;
 	uint64_t end = no_body ? mime->line_begin : mime->last_end_begin;
 	end_part(mime, end);
 	end_levels(mime, level, end);
