@@ -34,7 +34,7 @@ struct envoi_body {
 	bool coding;
 	char *coded;
 	/** Lines of ">From " are quoted ones. */
-	bool mbox;
+	enum envoi_mbox mbox;
 	struct envoi_encoder encoder;
 	/** Read but not yet encoded. */
 	struct envoi_span rest;

@@ -29,8 +29,9 @@ static int walk(const struct envoi_message *message, const struct envoi_form_hea
 		return -1;
 	}
 	/* Quotes of an mbox stay: offsets are those of the source. */
-	int result = envoi_reader_init(
-		&reader, &view, head->body, message->end, ENVOI_LIMIT_BLOCK, false, err);
+	const struct envoi_header *header = &message->header;
+	int result = envoi_reader_init(&reader, &view, header->body, message->end,
+		ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
 	envoi_mime_head(mime, head->fields, header->body, header->body_line);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {
