@@ -86,8 +86,6 @@
 /* Faults of a configuration that are told. */
 #define ENVOI_LIMIT_DIAGNOSTICS 100
 
-/* A message's header, all fields together. */
-#define ENVOI_LIMIT_HEADER (1u << 20)
 /* A boundary: RFC 2046 5.1.1 says 70; longer ones are seen. */
 #define ENVOI_LIMIT_BOUNDARY 200
 /* What is read of one field of a part's header: long file names are real. */

@@ -241,8 +241,9 @@ static int choose_parts(struct choice *choice, struct envoi_error *err)
 	if (edit_head(choice, &result, err) != 0) {
 		return -1;
 	}
-	if (result.is_long) {
-		warn_long_line(choice, choice->head.longest_line, choice->head.longest);
+	if (result.long_line > 0) {
+		warn_long_line(
+			choice, first_line + result.long_line - 1, result.long_octets);
 	}
 	if (!choice->walked) {
 		form->face.eight_bit =

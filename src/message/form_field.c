@@ -182,10 +182,12 @@ static int put_addresses(struct envoi_buffer *out, struct envoi_span text)
 			from = i;
 		} else if (c == ':') {
 			result = put_phrase(out, part(text, from, i));
-			from = i++;
+			result = result == 0 ? append(out, part(text, i, i + 1)) : result;
+			from = ++i;
 		} else if (c == ',' || c == ';') {
 			result = put_with_comments(out, part(text, from, i));
-			from = i++;
+			result = result == 0 ? append(out, part(text, i, i + 1)) : result;
+			from = ++i;
 		} else {
 			i++;
 		}

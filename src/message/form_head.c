@@ -20,6 +20,7 @@ static size_t line_end(struct envoi_span text, size_t i, size_t *ret_text)
 struct field {
 	struct envoi_span raw, name, value;
 	bool eight_bit, is_long;
+	uint64_t lines;
 };
 
 /* Takes the next field off fields. */
@@ -36,6 +37,7 @@ static bool next_field(struct envoi_span *fields, struct field *field)
 				field->eight_bit || (unsigned char)fields->data[i] > 127;
 		}
 		i = next;
+		field->lines++;
 	}
 	if (i == 0) {
 		return false;
@@ -69,13 +71,18 @@ static size_t break_of(const char *line, size_t n)
 	return last;
 }
 
-static int put_folded(struct envoi_buffer *out, struct envoi_span raw)
+static int put_folded(
+	struct envoi_buffer *out, struct envoi_span raw, struct envoi_head_result *ret)
 {
 	size_t i = 0, stop;
-	while (i < raw.len) {
+	for (uint64_t line = 1; i < raw.len; line++) {
 		size_t next = line_end(raw, i, &stop);
 		while (stop - i > ENVOI_LINE_MAX) {
 			size_t n = break_of(raw.data + i, stop - i);
+			if (n == 0 && ret->long_line == 0) {
+				ret->long_line = ret->lines + line;
+				ret->long_octets = stop - i;
+			}
 			if (n == 0) {
 				break;
 			}
@@ -137,7 +144,7 @@ static int put_field(const struct field *field, const struct envoi_head_edit *ed
 	}
 	if (result == 1) {
 		result = field->is_long && edit->fold
-				 ? put_folded(out, field->raw)
+				 ? put_folded(out, field->raw, ret)
 				 : envoi_buffer_append(
 					 out, field->raw.data, field->raw.len);
 	}
@@ -170,10 +177,7 @@ int envoi_form_head_edit(struct envoi_span fields, const struct envoi_head_edit 
 		if (put_field(&field, edit, out, ret) != 0) {
 			return -1;
 		}
-	}
-	struct envoi_span all = envoi_buffer_span(out);
-	while (next_field(&all, &field)) {
-		ret->is_long = ret->is_long || field.is_long;
+		ret->lines += field.lines;
 	}
 	return put_missing(edit, out);
 }
