@@ -142,7 +142,8 @@ static int print_body(struct envoi_message *message, struct envoi_error *err)
 	struct envoi_body *body = NULL;
 	char out[16384];
 	if (envoi_message_scan(message, err) != 0
-		|| envoi_body_open(message, false, &body, err) != 0) {
+		|| envoi_body_open(envoi_message_as_it_is(message), false, &body, err)
+			   != 0) {
 		return -1;
 	}
 	int result = 0;

@@ -11,6 +11,7 @@
 
 #include <envoi/config.h>
 #include <envoi/error.h>
+#include <envoi/message.h>
 #include <envoi/secret.h>
 #include <envoi/server.h>
 #include <envoi/session.h>
@@ -32,13 +33,6 @@ enum envoi_delivery {
 	ENVOI_DELIVERY_FOREGROUND,
 	ENVOI_DELIVERY_BACKGROUND,
 	ENVOI_DELIVERY_QUEUE,
-};
-
-enum envoi_long_lines {
-	ENVOI_LONG_LINES_DEFAULT,
-	ENVOI_LONG_LINES_ENCODE,
-	ENVOI_LONG_LINES_PASS,
-	ENVOI_LONG_LINES_REFUSE,
 };
 
 /** Pointers are the account's, unless said otherwise. NULL: nothing was said. */

@@ -127,17 +127,79 @@ int envoi_message_scan(struct envoi_message *message, struct envoi_error *err);
 const struct envoi_message_facts *envoi_message_facts(
 	const struct envoi_message *message);
 
+/** What to do with lines of more than ENVOI_LINE_MAX octets. */
+enum envoi_long_lines {
+	/** As ENCODE. */
+	ENVOI_LONG_LINES_DEFAULT,
+	/** The parts they are in are encoded; header fields are folded. */
+	ENVOI_LONG_LINES_ENCODE,
+	ENVOI_LONG_LINES_PASS,
+	ENVOI_LONG_LINES_REFUSE,
+};
+
+/** RFC 5321 4.5.3.1.6, without the line end. */
+#define ENVOI_LINE_MAX 998
+
+/** What a server takes, and what the user wants. */
+struct envoi_carrier {
+	/** 8BITMIME (RFC 6152); SMTPUTF8 implies it. */
+	bool eight_bit;
+	/** BINARYMIME and CHUNKING (RFC 3030). */
+	bool binary;
+	/** SMTPUTF8 (RFC 6531). */
+	bool utf8;
+	enum envoi_long_lines long_lines;
+	/** The header goes out as it is: nothing can be encoded. */
+	bool raw;
+};
+
+/** The form in which a message goes to a server. */
+struct envoi_form {
+	const struct envoi_message *message;
+	/** Exact octets as on the wire, before dot-stuffing. */
+	uint64_t size;
+	/** It needs 8BITMIME, BINARYMIME (which BDAT alone can carry), SMTPUTF8. */
+	bool eight_bit, binary, utf8;
+	/** For reports: "7bit", "8bit" or "binary", when no part is encoded anew;
+	 * else "quoted-printable" or "base64", "mixed" for both, or when octets
+	 * above 127 are left. */
+	const char *encoding;
+	/** For people, name of the message in front; "" for none. */
+	struct envoi_error warnings[2];
+};
+
 /**
- * Begins to read a scanned message as it goes on the wire; stuff: dots
- * doubled at line starts. Any number of bodies may be open at once; each has
- * one block of at most ENVOI_LIMIT_BLOCK and, unless stdin or mbox, one
- * descriptor. The message must outlive it.
+ * Chooses the form in which a scanned message goes to a server. As it is, when
+ * the server takes that; else its text parts, and other parts with octets above
+ * 127, are encoded as quoted-printable or base64, whichever is shorter. Signed,
+ * encrypted and message parts, and those already encoded, are never touched.
+ * Header text in UTF-8 becomes encoded words (RFC 2047). Valid as long as the
+ * message; the same carrier gets the same form. Only a message that has to be
+ * encoded is read again.
  *
- * NOINPUT: it is gone from its Maildir. IO: cannot be opened, or the file is not the one
- * that was scanned (device, inode, size, time of change). SYSTEM: no memory, no
- * descriptors. BUG: the message was not scanned.
+ * DATA: the message cannot go to this server; says why, with the name of the
+ * message. NOINPUT, IO, SYSTEM as envoi_message_scan().
  */
-int envoi_body_open(const struct envoi_message *message, bool stuff,
+int envoi_message_choose(struct envoi_message *message,
+	const struct envoi_carrier *carrier, const struct envoi_form **ret_form,
+	struct envoi_error *err);
+
+/** The form without any choice: as a server gets it that takes everything, in
+ * lines with CRLF. Valid as long as the message, filled in by the scan. */
+const struct envoi_form *envoi_message_as_it_is(const struct envoi_message *message);
+
+/**
+ * Begins to read a message as it goes on the wire; stuff: dots doubled at line
+ * starts (not for a binary form). Any number of bodies may be open at once; each
+ * has one block of at most ENVOI_LIMIT_BLOCK, a smaller one when it encodes,
+ * and, unless stdin or mbox, one descriptor. The message must outlive it.
+ *
+ * NOINPUT: it is gone from its Maildir. IO: cannot be opened, or the file is
+ * not the one that was scanned (device, inode, size, time of change). SYSTEM: no
+ * memory, no descriptors. BUG: the message was not scanned, or a binary form has
+ * to be stuffed.
+ */
+int envoi_body_open(const struct envoi_form *form, bool stuff,
 	struct envoi_body **ret_body, struct envoi_error *err);
 
 /** Accepts NULL. */
@@ -148,7 +210,7 @@ void envoi_body_close(struct envoi_body *body);
  * set when these were the last ones (perhaps none), else *ret_n is not 0.
  * room is at least 4; a CRLF is never cut in two, so an octet or a few of it
  * may stay unused. Without stuffing all octets together are as many as the
- * facts' size, never more.
+ * form's size, never more.
  *
  * IO: read error, or it turned out other than the scan said (the file was
  * changed): then the message must not be finished on the wire. What out holds

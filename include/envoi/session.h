@@ -183,6 +183,16 @@ struct envoi_recipient {
 	struct envoi_result result;
 };
 
+/** What is in a body (RFC 6152, RFC 3030). */
+enum envoi_body_type {
+	/** Lines of ASCII: nothing is said. */
+	ENVOI_BODY_7BIT,
+	/** Lines with octets above 127. */
+	ENVOI_BODY_8BITMIME,
+	/** Any octets. Goes by BDAT, where BINARYMIME is offered, or not at all. */
+	ENVOI_BODY_BINARYMIME,
+};
+
 /**
  * One MAIL, RCPT..., DATA. The caller owns it, and everything it points to,
  * and keeps it in place from envoi_session_submit() until the event
@@ -196,8 +206,8 @@ struct envoi_transaction {
 	size_t count;
 	/** Exact octets as they go out: CRLF counted, before dot-stuffing. */
 	uint64_t size;
-	/** Has octets above 127: wants BODY=8BITMIME. */
-	bool eight_bit;
+	/** What BODY says, where the server offers that. */
+	enum envoi_body_type body;
 	/** An address or the header needs SMTPUTF8 (RFC 6531 3.4). Only for a
 	 * server that has it. */
 	bool smtputf8;

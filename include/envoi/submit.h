@@ -33,6 +33,9 @@ struct envoi_message_report {
 	const char *message_id;
 	/** As on the wire, before dot-stuffing; 0 when it was not read. */
 	uint64_t bytes;
+	/** How it went, or would have gone: see struct envoi_form; "" when it
+	 * was not read. */
+	const char *encoding;
 	/** The reply that ended its last transaction; code 0: none. */
 	struct envoi_reply reply;
 	enum envoi_phase phase;
@@ -154,6 +157,9 @@ struct envoi_request {
 	bool all_or_nothing;
 	/** For all recipients. Not offered: dropped, with one warning. */
 	struct envoi_dsn dsn;
+	/** The header goes out as it is. */
+	bool raw;
+	enum envoi_long_lines long_lines;
 	/** Extension bits never to be used. */
 	uint32_t without;
 	/** Bound of the whole run in microseconds, 0: none. */
@@ -166,6 +172,11 @@ struct envoi_request {
 	int stop_fd;
 	struct envoi_observer observer;
 };
+
+/** What a server with these extensions (bits, those not wanted left out) takes
+ * of a message's octets. */
+struct envoi_carrier envoi_request_carrier(
+	const struct envoi_request *request, uint32_t usable);
 
 /** Drops recipients that are the same mailbox as an earlier one; keeps the
  * order. -1: no memory. */

@@ -11,6 +11,10 @@
 #include "base/limits.h"
 #include "message/encode.h"
 #include "message/private.h"
+#include "message/transfer.h"
+
+/* What is encoded is encoded in small blocks. */
+#define CODED_BLOCK 16384
 
 struct envoi_body {
 	/** Holds the reference on the source. */
@@ -21,38 +25,84 @@ struct envoi_body {
 	/** Of the piece begun last, when it is of the source. */
 	struct envoi_reader reader;
 	bool reading;
+	/** That piece does not go through the wire encoder. */
+	bool raw;
+	/** It is encoded: what was read and not yet encoded, and a block for the
+	 * result; else NULL. */
+	struct envoi_transfer transfer;
+	struct envoi_span plain;
+	bool coding;
+	char *coded;
 	/** Lines of ">From " are quoted ones. */
 	enum envoi_mbox mbox;
 	struct envoi_encoder encoder;
 	/** Read but not yet encoded. */
 	struct envoi_span rest;
-	/** Octets the encoder has to come to. */
+	/** Octets the encoder has to come to, UINT64_MAX: not known yet. */
 	uint64_t size;
 	bool ended;
 };
 
-int envoi_body_open(const struct envoi_message *message, bool stuff,
-	struct envoi_body **ret_body, struct envoi_error *err)
+static struct envoi_body *body_new(const struct envoi_message *message,
+	const struct envoi_pieces *pieces, struct envoi_error *err)
 {
-	if (!message->scanned) {
-		return envoi_error_set(
-			err, ENVOI_STATUS_BUG, "a message is sent before it is scanned");
-	}
 	struct envoi_body *body = calloc(1, sizeof(*body));
 	if (body == NULL) {
-		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+		return NULL;
 	}
 	if (envoi_view_open(&body->view, message->source, err) != 0) {
 		free(body);
-		return -1;
+		return NULL;
 	}
 	(void)envoi_source_ref(message->source);
-	envoi_encoder_init(&body->encoder, stuff);
-	body->size = message->facts.size;
-	body->pieces = &message->pieces;
+	body->pieces = pieces;
 	body->mbox = message->mbox;
+	return body;
+}
+
+int envoi_body_open(const struct envoi_form *form, bool stuff,
+	struct envoi_body **ret_body, struct envoi_error *err)
+{
+	if (!form->message->scanned) {
+		return envoi_error_set(
+			err, ENVOI_STATUS_BUG, "a message is sent before it is scanned");
+	}
+	if (form->binary && stuff) {
+		return envoi_error_set(
+			err, ENVOI_STATUS_BUG, "a binary message is sent in lines");
+	}
+	struct envoi_body *body = body_new(form->message, envoi_form_pieces(form), err);
+	if (body == NULL) {
+		return -1;
+	}
+	envoi_encoder_init(&body->encoder, stuff);
+	body->size = form->size;
 	*ret_body = body;
 	return 0;
+}
+
+int envoi_body_measure(const struct envoi_message *message,
+	const struct envoi_pieces *pieces, uint64_t *ret_size, struct envoi_error *err)
+{
+	struct envoi_body *body = body_new(message, pieces, err);
+	char *out = malloc(CODED_BLOCK);
+	size_t n;
+	bool last = false;
+	int result = -1;
+	if (body == NULL || out == NULL) {
+		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	} else {
+		envoi_encoder_init(&body->encoder, false);
+		body->size = UINT64_MAX;
+		do {
+			result = envoi_body_read(body, out, CODED_BLOCK, &n, &last, err);
+		} while (result == 0 && !last);
+		*ret_size = body->encoder.octets;
+	}
+	free(out);
+	envoi_body_close(body);
+	return result;
 }
 
 void envoi_body_close(struct envoi_body *body)
@@ -62,6 +112,7 @@ void envoi_body_close(struct envoi_body *body)
 		envoi_reader_finish(&body->reader);
 		envoi_view_close(&body->view);
 		envoi_source_unref(source);
+		free(body->coded);
 		free(body);
 	}
 }
@@ -76,7 +127,7 @@ static int changed(const struct envoi_body *body, struct envoi_error *err)
 /* All octets are encoded: they have to be those that were scanned. */
 static int end(struct envoi_body *body, struct envoi_error *err)
 {
-	if (body->encoder.octets != body->size) {
+	if (body->size != UINT64_MAX && body->encoder.octets != body->size) {
 		return changed(body, err);
 	}
 	if (envoi_view_check(&body->view, err) != 0) {
@@ -86,19 +137,85 @@ static int end(struct envoi_body *body, struct envoi_error *err)
 	return 0;
 }
 
+static int begin_coding(
+	struct envoi_body *body, enum envoi_transfer_kind kind, struct envoi_error *err)
+{
+	if (body->coded == NULL && (body->coded = malloc(CODED_BLOCK)) == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	envoi_transfer_init(&body->transfer, kind);
+	body->plain = (struct envoi_span){"", 0};
+	body->coding = true;
+	return 0;
+}
+
 static int begin_piece(struct envoi_body *body, struct envoi_error *err)
 {
 	const struct envoi_piece *piece = &body->pieces->list[body->begun++];
+	int result = 0;
+	body->raw = false;
 	switch (piece->kind) {
 	case ENVOI_PIECE_TEXT:
 		body->rest = piece->text;
 		return 0;
 	case ENVOI_PIECE_COPY:
-		body->reading = true;
-		return envoi_reader_init(&body->reader, &body->view, piece->start,
-			piece->end, ENVOI_LIMIT_BLOCK, body->mbox, err);
+		break;
+	case ENVOI_PIECE_RAW:
+		body->raw = true;
+		break;
+	case ENVOI_PIECE_QP:
+		result = begin_coding(body, ENVOI_TRANSFER_QP, err);
+		break;
+	case ENVOI_PIECE_BASE64_TEXT:
+		result = begin_coding(body, ENVOI_TRANSFER_BASE64_TEXT, err);
+		break;
+	case ENVOI_PIECE_BASE64:
+		result = begin_coding(body, ENVOI_TRANSFER_BASE64, err);
+		break;
 	}
-	return envoi_error_set(err, ENVOI_STATUS_BUG, "a piece of no known kind");
+	if (result != 0) {
+		return -1;
+	}
+	body->reading = true;
+	return envoi_reader_init(&body->reader, &body->view, piece->start, piece->end,
+		ENVOI_LIMIT_BLOCK, body->mbox, err);
+}
+
+/* More octets of the piece that is read and encoded, or its end. */
+static int next_coded(struct envoi_body *body, struct envoi_error *err)
+{
+	size_t n, used;
+	if (body->plain.len == 0
+		&& envoi_reader_next(&body->reader, &body->plain, err) != 0) {
+		return -1;
+	}
+	if (body->plain.len > 0) {
+		n = envoi_transfer_feed(&body->transfer, body->plain.data,
+			body->plain.len, body->coded, CODED_BLOCK, &used);
+		body->plain.data += used;
+		body->plain.len -= used;
+	} else {
+		n = envoi_transfer_finish(&body->transfer, body->coded);
+		envoi_reader_finish(&body->reader);
+		body->coding = body->reading = false;
+	}
+	body->rest = (struct envoi_span){body->coded, n};
+	return 0;
+}
+
+static int next_read(struct envoi_body *body, struct envoi_error *err)
+{
+	if (body->coding) {
+		return next_coded(body, err);
+	}
+	if (envoi_reader_next(&body->reader, &body->rest, err) != 0) {
+		return -1;
+	}
+	if (body->rest.len == 0) {
+		envoi_reader_finish(&body->reader);
+		body->reading = false;
+	}
+	return 0;
 }
 
 /* The next octets to be encoded; none behind the last piece. */
@@ -106,12 +223,8 @@ static int next_octets(struct envoi_body *body, struct envoi_error *err)
 {
 	while (body->rest.len == 0) {
 		if (body->reading) {
-			if (envoi_reader_next(&body->reader, &body->rest, err) != 0) {
+			if (next_read(body, err) != 0) {
 				return -1;
-			}
-			if (body->rest.len == 0) {
-				envoi_reader_finish(&body->reader);
-				body->reading = false;
 			}
 		} else if (body->begun == body->pieces->count) {
 			return 0;
@@ -120,6 +233,16 @@ static int next_octets(struct envoi_body *body, struct envoi_error *err)
 		}
 	}
 	return 0;
+}
+
+/* Octets that go out as they are. */
+static size_t copy_raw(struct envoi_body *body, char *out, size_t room, size_t *ret_used)
+{
+	size_t n = body->rest.len < room ? body->rest.len : room;
+	memcpy(out, body->rest.data, n);
+	body->encoder.octets += n;
+	*ret_used = n;
+	return n;
 }
 
 int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret_n,
@@ -138,8 +261,9 @@ int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret
 			break;
 		}
 		size_t used;
-		have += envoi_encoder_feed(&body->encoder, body->rest.data,
-			body->rest.len, out + have, room - have, &used);
+		have += body->raw ? copy_raw(body, out + have, room - have, &used)
+				  : envoi_encoder_feed(&body->encoder, body->rest.data,
+					  body->rest.len, out + have, room - have, &used);
 		body->rest.data += used;
 		body->rest.len -= used;
 		/* More than promised must not leave, not even a part. */

@@ -35,6 +35,7 @@ int envoi_message_new(struct envoi_source *source, uint64_t start, uint64_t end,
 	message->end = end;
 	message->first_line = first_line;
 	message->mbox = number > 0 ? source->mbox : ENVOI_MBOX_NONE;
+	message->as_it_is.face.message = message;
 	*ret_message = message;
 	return 0;
 }
@@ -44,6 +45,7 @@ void envoi_message_free(struct envoi_message *message)
 	if (message != NULL) {
 		envoi_source_unref(message->source);
 		envoi_header_finish(&message->header);
+		envoi_forms_free(message);
 		envoi_pieces_finish(&message->pieces);
 		free(message->name);
 		free(message);
@@ -58,6 +60,11 @@ const char *envoi_message_name(const struct envoi_message *message)
 const struct envoi_message_facts *envoi_message_facts(const struct envoi_message *message)
 {
 	return &message->facts;
+}
+
+const struct envoi_form *envoi_message_as_it_is(const struct envoi_message *message)
+{
+	return &message->as_it_is.face;
 }
 
 static int scan_body(const struct envoi_view *view, const struct envoi_header *header,
@@ -145,6 +152,10 @@ int envoi_message_set_header(struct envoi_message *message,
 	envoi_pieces_finish(&message->pieces);
 	message->pieces = pieces;
 	message->facts = facts;
+	envoi_forms_free(message);
+	message->as_it_is.face.size = facts.size;
+	message->as_it_is.face.eight_bit = facts.eight_bit;
+	message->as_it_is.face.encoding = facts.eight_bit ? "8bit" : "7bit";
 	return 0;
 }
 

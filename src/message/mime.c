@@ -134,6 +134,7 @@ static void begin_body(struct envoi_mime *mime, uint64_t body)
 	struct envoi_mime_part *part = current(mime);
 	mime->state = ENVOI_MIME_IN_BODY;
 	mime->end_held = false;
+	mime->body_begin = body;
 	if (part == NULL) {
 		return;
 	}
@@ -234,15 +235,15 @@ static size_t find_level(const struct envoi_mime *mime, bool *ret_close)
 static void delimit(struct envoi_mime *mime, size_t level, bool close, uint64_t next,
 	uint64_t next_line)
 {
-	/* The line end before it is its own, or that of the last field. */
-	bool in_head = mime->state == ENVOI_MIME_IN_HEAD;
-	uint64_t end = in_head ? mime->line_begin : mime->last_end_begin;
+	/* The line end before it is its own, unless a header ends with it. */
+	bool no_body =
+		mime->state == ENVOI_MIME_IN_HEAD || mime->line_begin == mime->body_begin;
+	uint64_t end = no_body ? mime->line_begin : mime->last_end_begin;
 	end_part(mime, end);
 	end_levels(mime, level, end);
 	mime->end_held = false;
 	if (close) {
-		struct envoi_mime_part *part = &mime->parts[mime->levels[level - 1].part];
-		part->end = next;
+		mime->parts[mime->levels[level - 1].part].end = next;
 		mime->depth = level - 1;
 		mime->state = ENVOI_MIME_IN_BODY;
 		return;

@@ -107,6 +107,8 @@ struct envoi_mime {
 	uint64_t offset, line_number;
 	/** The line being read, and the end of the one before it. */
 	uint64_t line_begin, last_end_begin;
+	/** Where the header read last ended. */
+	uint64_t body_begin;
 	uint64_t column;
 	bool after_cr;
 	/** Its beginning, while it is not known what it is. */

@@ -56,9 +56,37 @@ int envoi_pieces_take_text(
 	return envoi_pieces_add_text(pieces, (struct envoi_span){text, n}, err);
 }
 
+int envoi_pieces_add_range(struct envoi_pieces *pieces, enum envoi_piece_kind kind,
+	uint64_t start, uint64_t end, struct envoi_error *err)
+{
+	struct envoi_piece piece = {.kind = kind, .start = start, .end = end};
+	return envoi_pieces_add(pieces, piece, err);
+}
+
 int envoi_pieces_add_copy(struct envoi_pieces *pieces, uint64_t start, uint64_t end,
 	struct envoi_error *err)
 {
-	struct envoi_piece piece = {.kind = ENVOI_PIECE_COPY, .start = start, .end = end};
-	return envoi_pieces_add(pieces, piece, err);
+	return envoi_pieces_add_range(pieces, ENVOI_PIECE_COPY, start, end, err);
+}
+
+int envoi_pieces_move(
+	struct envoi_pieces *pieces, struct envoi_pieces *from, struct envoi_error *err)
+{
+	size_t count = pieces->text_count + from->text_count;
+	char **texts = realloc(pieces->texts, (count + 1) * sizeof(*texts));
+	if (texts == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	pieces->texts = texts;
+	for (size_t i = 0; i < from->text_count; i++) {
+		pieces->texts[pieces->text_count++] = from->texts[i];
+	}
+	from->text_count = 0;
+	for (size_t i = 0; i < from->count; i++) {
+		if (envoi_pieces_add(pieces, from->list[i], err) != 0) {
+			return -1;
+		}
+	}
+	envoi_pieces_finish(from);
+	return 0;
 }

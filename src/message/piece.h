@@ -1,7 +1,7 @@
 /*
  * Pieces: a message as it goes on the wire is a list of them, over its source.
- * All octets of all pieces go through one wire encoder, so a line may begin in
- * one piece and end in the next one. Pure.
+ * All octets of all pieces but RAW ones go through one wire encoder, so a line
+ * may begin in one piece and end in the next one. Pure.
  */
 #ifndef ENVOI_MESSAGE_PIECE_H
 #define ENVOI_MESSAGE_PIECE_H
@@ -16,8 +16,14 @@
 enum envoi_piece_kind {
 	/** Octets that belong to the list, or are constant. */
 	ENVOI_PIECE_TEXT,
-	/** Octets of the source; it begins where a line does. */
+	/** Octets of the source; it begins where a line does, or ends. */
 	ENVOI_PIECE_COPY,
+	/** The same, encoded: envoi_transfer_kind. */
+	ENVOI_PIECE_QP,
+	ENVOI_PIECE_BASE64_TEXT,
+	ENVOI_PIECE_BASE64,
+	/** The same, but not through the wire encoder: for BINARYMIME. */
+	ENVOI_PIECE_RAW,
 };
 
 struct envoi_piece {
@@ -59,5 +65,13 @@ int envoi_pieces_take_text(
 /** Appends octets [start, end) of the source. SYSTEM: no memory. */
 int envoi_pieces_add_copy(struct envoi_pieces *pieces, uint64_t start, uint64_t end,
 	struct envoi_error *err);
+
+/** The same in any form but TEXT. SYSTEM: no memory. */
+int envoi_pieces_add_range(struct envoi_pieces *pieces, enum envoi_piece_kind kind,
+	uint64_t start, uint64_t end, struct envoi_error *err);
+
+/** Appends all pieces of from, which has none then. SYSTEM: no memory. */
+int envoi_pieces_move(
+	struct envoi_pieces *pieces, struct envoi_pieces *from, struct envoi_error *err);
 
 #endif

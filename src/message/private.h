@@ -10,6 +10,15 @@
 #include "message/piece.h"
 #include "message/source.h"
 
+/** A form with what only this module knows; the first is as_it_is. */
+struct form {
+	struct envoi_form face;
+	struct envoi_carrier carrier;
+	/** Not of as_it_is, whose pieces are the message's. */
+	struct envoi_pieces pieces;
+	struct form *next;
+};
+
 struct envoi_message {
 	struct envoi_source *source;
 	char *name;
@@ -29,6 +38,9 @@ struct envoi_message {
 	struct envoi_message_facts facts;
 	/** What goes on the wire, once it is scanned. */
 	struct envoi_pieces pieces;
+	struct form as_it_is;
+	/** Those chosen for carriers so far. */
+	struct form *forms;
 };
 
 /** A message on [start, end) of source, of which it takes a new reference.
@@ -50,5 +62,15 @@ int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
  * pieces and facts are made anew. The fields are copied. SYSTEM. */
 int envoi_message_set_header(struct envoi_message *message,
 	const struct envoi_field *fields, size_t count, struct envoi_error *err);
+
+/* form.c */
+/** Of the form, or the message's. */
+const struct envoi_pieces *envoi_form_pieces(const struct envoi_form *form);
+void envoi_forms_free(struct envoi_message *message);
+
+/* body.c */
+/** How many octets the pieces come to on the wire: reads all of them. */
+int envoi_body_measure(const struct envoi_message *message,
+	const struct envoi_pieces *pieces, uint64_t *ret_size, struct envoi_error *err);
 
 #endif

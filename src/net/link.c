@@ -297,10 +297,10 @@ static bool gather_body(
 	struct envoi_link *link, const struct envoi_segment *segment, int64_t now)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	const struct envoi_message *message = segment->transaction->user;
+	const struct envoi_form *form = segment->transaction->user;
 	if (link->body == NULL) {
 		link->body_octets = 0;
-		if (envoi_body_open(message, segment->stuff, &link->body, &err) != 0) {
+		if (envoi_body_open(form, segment->stuff, &link->body, &err) != 0) {
 			goto unreadable;
 		}
 	}

@@ -106,8 +106,11 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 	}
 	if (is_chunking_lie(s, work, reply)) {
 		s->chunking = false;
-		work->redo = true;
-		return;
+		/* What is binary cannot go otherwise: it is refused by this. */
+		work->redo = work->transaction->body != ENVOI_BODY_BINARYMIME;
+		if (work->redo) {
+			return;
+		}
 	}
 	bool positive = reply->code / 100 == 2;
 	if (positive && work->mail == MAIL_REFUSED && work->accepted > 0) {

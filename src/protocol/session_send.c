@@ -67,12 +67,17 @@ static bool write_mail(struct envoi_session *s, struct work *work, int64_t now)
 	if (uses(s, ENVOI_EXT_DSN)) {
 		envoi_dsn_mail(t, dsn);
 	}
-	bool eight_bit = t->eight_bit && uses(s, ENVOI_EXT_8BITMIME);
+	const char *body = "";
+	if (t->body == ENVOI_BODY_BINARYMIME) {
+		body = " BODY=BINARYMIME";
+	} else if (t->body == ENVOI_BODY_8BITMIME && uses(s, ENVOI_EXT_8BITMIME)) {
+		body = " BODY=8BITMIME";
+	}
 	bool utf8 = t->smtputf8 && uses(s, ENVOI_EXT_SMTPUTF8);
 	work->step = STEP_RCPT;
 	return envoi_session_out_command(s, now, VERB_MAIL, work, 0,
-		"MAIL FROM:<%s>%s%s%s%s", t->sender, size,
-		eight_bit ? " BODY=8BITMIME" : "", utf8 ? " SMTPUTF8" : "", dsn);
+		"MAIL FROM:<%s>%s%s%s%s", t->sender, size, body, utf8 ? " SMTPUTF8" : "",
+		dsn);
 }
 
 static bool write_rcpt(struct envoi_session *s, struct work *work, int64_t now)
@@ -100,6 +105,13 @@ static void written(struct envoi_session *s, struct work *work)
 	work->step = STEP_DONE;
 	s->sending = work->next;
 	envoi_session_work_check_finished(s, work);
+}
+
+/* Its octets are no lines: only a chunk can carry them (RFC 3030 3). */
+static bool is_too_binary(const struct envoi_session *s, const struct work *work)
+{
+	return work->transaction->body == ENVOI_BODY_BINARYMIME
+	       && !(s->chunking && uses(s, ENVOI_EXT_BINARYMIME));
 }
 
 static bool write_data(struct envoi_session *s, struct work *work, int64_t now)
@@ -137,6 +149,13 @@ static bool write_next(struct envoi_session *s, struct work *work, int64_t now)
 {
 	switch (work->step) {
 	case STEP_MAIL:
+		if (is_too_binary(s, work)) {
+			envoi_session_settle_words(work, ENVOI_OUTCOME_UNTRIED,
+				ENVOI_PHASE_MAIL, ENVOI_STATUS_DATA, false,
+				"it is binary, and the server does not take that");
+			written(s, work);
+			return true;
+		}
 		if (s->dirty) {
 			s->dirty = false;
 			/* In the window of BDAT the fate of those before is open and

@@ -7,9 +7,6 @@
 
 #include "base/span.h"
 
-/* Lines longer than this are against RFC 5321 4.5.3.1.6. */
-#define LINE_MAX_OCTETS 998
-
 struct envoi_job *envoi_job_new(
 	const struct envoi_request *request, struct envoi_error *err)
 {
@@ -139,19 +136,6 @@ static int address(struct envoi_job *job, struct item *item, struct envoi_error 
 	return result;
 }
 
-static void warn_long_line(const struct envoi_job *job, const struct item *item)
-{
-	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
-	if (facts->longest <= LINE_MAX_OCTETS) {
-		return;
-	}
-	struct envoi_error err;
-	(void)envoi_error_set(&err, ENVOI_STATUS_OK,
-		"%s: line %ju has %ju octets, more than 998: sent as it is", item->name,
-		(uintmax_t)facts->longest_line, (uintmax_t)facts->longest);
-	envoi_job_warn(job, &err);
-}
-
 static void refuse(
 	struct envoi_job *job, struct item *item, const struct envoi_error *err)
 {
@@ -168,20 +152,16 @@ static bool examine(struct envoi_job *job, struct item *item)
 	struct envoi_error err;
 	int result = envoi_message_scan(item->message, &err);
 	item->scanned = result == 0;
-	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
 	if (result == 0) {
 		result = address(job, item, &err);
 	}
-	if (result == 0 && facts->nul_line > 0) {
-		result = envoi_error_set(&err, ENVOI_STATUS_DATA,
-			"%s: line %ju holds a NUL, which mail cannot carry", item->name,
-			(uintmax_t)facts->nul_line);
+	if (result == 0) {
+		result = envoi_job_check_form(job, item, &err);
 	}
 	if (result != 0) {
 		refuse(job, item, &err);
 		return false;
 	}
-	warn_long_line(job, item);
 	return true;
 }
 

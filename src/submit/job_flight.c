@@ -130,7 +130,6 @@ static void flight_free(struct flight *flight)
 static struct flight *launch(
 	struct envoi_job *job, struct item *item, const struct envoi_capabilities *limits)
 {
-	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
 	struct flight *flight = calloc(
 		1, sizeof(*flight) + item->waiting * sizeof(flight->recipients[0]));
 	if (flight != NULL && item->returned) {
@@ -144,17 +143,19 @@ static struct flight *launch(
 	flight->transaction = (struct envoi_transaction){
 		.sender = item->sender,
 		.recipients = flight->recipients,
-		.size = facts->size,
-		.eight_bit = facts->eight_bit,
+		.size = item->form->size,
+		.body = envoi_job_body_type(item->form),
 		.dsn = &job->request->dsn,
 		.all_or_nothing = job->request->all_or_nothing,
-		.user = item->message,
+		/* Not written to: the body is read from it. */
+		.user = (void *)(uintptr_t)item->form,
 	};
 	if (limits->rcpt_domain_max > 0) {
 		order_by_domain(item);
 	}
 	choose(item, flight, limits);
-	flight->transaction.smtputf8 = envoi_job_needs_utf8(&flight->transaction);
+	flight->transaction.smtputf8 =
+		item->form->utf8 || envoi_job_needs_utf8(&flight->transaction);
 	if (item->waiting == 0) {
 		envoi_job_unlink_waiting(job, item);
 	}
@@ -185,7 +186,6 @@ static bool needs_several(struct item *item, const struct envoi_capabilities *li
 static bool fits_server(struct envoi_job *job, struct item *item,
 	const struct envoi_capabilities *server, uint32_t usable)
 {
-	const struct envoi_message_facts *facts = envoi_message_facts(item->message);
 	struct envoi_error err;
 	if (job->request->all_or_nothing && (usable & ENVOI_EXT_LIMITS) != 0
 		&& needs_several(item, server)) {
@@ -198,26 +198,7 @@ static bool fits_server(struct envoi_job *job, struct item *item,
 			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_RCPT, &err, NULL);
 		return false;
 	}
-	if ((usable & ENVOI_EXT_SIZE) != 0 && server->size > 0
-		&& facts->size > server->size) {
-		(void)envoi_error_set(&err, ENVOI_STATUS_REFUSED,
-			"%s: %ju octets are over the server's limit of %ju", item->name,
-			(uintmax_t)facts->size, (uintmax_t)server->size);
-		envoi_job_warn(job, &err);
-		envoi_job_settle_waiting(
-			job, item, ENVOI_OUTCOME_REJECTED, ENVOI_PHASE_MAIL, &err, NULL);
-		return false;
-	}
-	if (facts->eight_bit && (usable & ENVOI_EXT_8BITMIME) == 0) {
-		(void)envoi_error_set(&err, ENVOI_STATUS_DATA,
-			"%s: has 8-bit content, and the server does not offer 8BITMIME",
-			item->name);
-		envoi_job_warn(job, &err);
-		envoi_job_settle_waiting(
-			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err, NULL);
-		return false;
-	}
-	return true;
+	return envoi_job_choose_form(job, item, server, usable);
 }
 
 static void wait_again(struct envoi_job *job, struct item *item, size_t r)
@@ -264,8 +245,7 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 		if (limits.mail_max > 0 && *mails >= limits.mail_max) {
 			return false;
 		}
-		if (!envoi_session_can_submit(
-			    session, envoi_message_facts(item->message)->size)) {
+		if (!envoi_session_can_submit(session, item->form->size)) {
 			return true;
 		}
 		struct flight *flight = launch(job, item, &limits);

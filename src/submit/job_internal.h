@@ -3,6 +3,7 @@
  *
  * job.c         inputs to messages, what waits, giving up
  * job_address.c what addresses and notifications ask of a server
+ * job_form.c    the form in which a message goes to a server
  * job_settle.c  settled recipients and messages, their reports
  * job_flight.c  transactions: which recipients go, and how they come back
  */
@@ -33,6 +34,9 @@ struct item {
 	/** Its own, when the request says so. */
 	struct envoi_envelope envelope;
 	const char *sender;
+	/** How it goes, or went; its warnings are told once. */
+	const struct envoi_form *form;
+	bool warned;
 	struct envoi_recipient *recipients;
 	size_t count;
 	unsigned char *places;
@@ -80,6 +84,16 @@ struct envoi_job {
 	bool told_dsn;
 	enum envoi_status status;
 };
+
+/* job_form.c */
+/** Is there a server it could go to? -1: no; see envoi_message_choose(). */
+int envoi_job_check_form(
+	const struct envoi_job *job, struct item *item, struct envoi_error *err);
+/** Chooses the item's form for this server. What the server does not take is
+ * settled without asking it: false. */
+bool envoi_job_choose_form(struct envoi_job *job, struct item *item,
+	const struct envoi_capabilities *server, uint32_t usable);
+enum envoi_body_type envoi_job_body_type(const struct envoi_form *form);
 
 /* job_settle.c */
 void envoi_job_warn(const struct envoi_job *job, const struct envoi_error *err);

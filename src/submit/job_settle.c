@@ -47,7 +47,10 @@ void envoi_job_report_settled(struct envoi_job *job)
 			.session = item->session,
 			.sender = item->sender,
 			.message_id = facts != NULL ? facts->message_id : "",
-			.bytes = facts != NULL ? facts->size : 0,
+			.bytes = item->form != NULL ? item->form->size
+				 : facts != NULL    ? facts->size
+						    : 0,
+			.encoding = item->form != NULL ? item->form->encoding : "",
 			.reply = item->reply,
 			.phase = item->phase,
 			.recipients = item->recipients,

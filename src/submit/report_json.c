@@ -87,6 +87,9 @@ int envoi_report_message_json(
 	envoi_json_text(&json, "message_id",
 		report->message_id[0] != '\0' ? report->message_id : NULL);
 	envoi_json_number(&json, "bytes", report->bytes);
+	envoi_json_text(&json, "encoding",
+		report->encoding != NULL && report->encoding[0] != '\0' ? report->encoding
+									: NULL);
 	put_reply(&json, "reply", envoi_phase_name(report->phase), &report->reply);
 	envoi_json_open(&json, "recipients", '[');
 	for (size_t i = 0; i < report->count; i++) {

@@ -298,7 +298,8 @@ static void begin(struct run *run, const uint8_t *data)
 			.count = people,
 			/* One of them is large. */
 			.size = sizes[i == 0 ? data[1] >> 5 : (data[1] >> 5) % 5],
-			.eight_bit = (run->setup & SETUP_EIGHT_BIT) != 0,
+			.body = (run->setup & SETUP_EIGHT_BIT) != 0 ? ENVOI_BODY_8BITMIME
+								    : ENVOI_BODY_7BIT,
 			.all_or_nothing = (run->setup & SETUP_ALL_OR_NOTHING) != 0,
 		};
 	}

@@ -125,7 +125,8 @@ static void check_body(struct envoi_message *message, const char *subject)
 	size_t n;
 	bool last;
 	(void)snprintf(want, sizeof(want), "Subject: %s\r\n\r\nHello\r\n", subject);
-	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), 0);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), 0);
 	ck_assert_int_eq(envoi_body_read(body, out, sizeof(out), &n, &last, &err), 0);
 	ck_assert_uint_eq(n, strlen(want));
 	ck_assert_int_eq(memcmp(out, want, n), 0);
@@ -150,7 +151,8 @@ START_TEST(moved_and_flagged_meanwhile)
 	/* Another file under its name is not the one that was scanned. */
 	ck_assert_int_eq(rename(at("new/1.a.host-2"), at("cur/1.a.host:2,FS")), 0);
 	struct envoi_body *body = NULL;
-	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), -1);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_IO);
 	envoi_message_free(message);
 	envoi_input_free(input);
@@ -173,7 +175,8 @@ START_TEST(gone_meanwhile)
 	message = next(input);
 	ck_assert_int_eq(envoi_message_scan(message, &err), 0);
 	ck_assert_int_eq(unlink(at("cur/2.a.host:2,S")), 0);
-	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), -1);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
 	envoi_message_free(message);
 	ck_assert_ptr_null(next(input));

@@ -194,7 +194,8 @@ static void check_message(struct envoi_message *message, const char *want, size_
 	struct envoi_body *body;
 	char out[500];
 	size_t have = 0;
-	ck_assert_int_eq(envoi_body_open(message, false, &body, &err), 0);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), false, &body, &err), 0);
 	for (bool last = false; !last;) {
 		size_t n;
 		ck_assert_int_eq(
@@ -288,7 +289,9 @@ START_TEST(separators_at_block_ends)
 		struct envoi_body *body;
 		size_t got;
 		bool last;
-		ck_assert_int_eq(envoi_body_open(message, true, &body, &err), 0);
+		ck_assert_int_eq(envoi_body_open(envoi_message_as_it_is(message), true,
+					 &body, &err),
+			0);
 		ck_assert_int_eq(envoi_body_read(body, head, 50, &got, &last, &err), 0);
 		char want[20];
 		(void)sprintf(want, "Subject: %d\r\n\r\nxx", i);
@@ -316,7 +319,9 @@ START_TEST(bodies_side_by_side)
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(envoi_input_next(input, &message[i], &err), 0);
 		ck_assert_int_eq(envoi_message_scan(message[i], &err), 0);
-		ck_assert_int_eq(envoi_body_open(message[i], true, &body[i], &err), 0);
+		ck_assert_int_eq(envoi_body_open(envoi_message_as_it_is(message[i]), true,
+					 &body[i], &err),
+			0);
 	}
 	envoi_input_free(input);
 	char out[2][20];
@@ -352,7 +357,8 @@ START_TEST(a_changed_mbox_is_noticed)
 	ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
 	ck_assert_int_eq(envoi_message_scan(message, &err), 0);
 	ck_assert_int_eq(truncate(path, 3), 0);
-	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), -1);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_IO);
 	envoi_message_free(message);
 	ck_assert_int_eq(envoi_input_next(input, &message, &err), -1);

@@ -50,7 +50,8 @@ static char *read_body(
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	struct envoi_body *body = NULL;
-	ck_assert_int_eq(envoi_body_open(message, stuff, &body, &err), 0);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), stuff, &body, &err), 0);
 	char *out = NULL;
 	size_t have = 0;
 	for (bool last = false; !last;) {
@@ -442,7 +443,8 @@ START_TEST(changed_before_it_is_sent)
 	struct envoi_message *message = take_big();
 	struct envoi_body *body = NULL;
 	change(_i);
-	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), -1);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), -1);
 	ck_assert_ptr_null(body);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_IO);
 	ck_assert_ptr_nonnull(strstr(err.text, file));
@@ -462,7 +464,8 @@ START_TEST(changed_while_it_is_sent)
 	size_t have = 0;
 	bool last = false;
 	int result = 0;
-	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), 0);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), 0);
 	while (result == 0 && !last) {
 		size_t n;
 		result = envoi_body_read(body, out, sizeof(out), &n, &last, &err);
@@ -508,7 +511,8 @@ START_TEST(changed_unnoticed_by_the_file_system)
 	size_t have = 0;
 	bool last = false;
 	int result = 0;
-	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), 0);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), 0);
 	while (result == 0 && !last) {
 		size_t n;
 		result = envoi_body_read(body, out, sizeof(out), &n, &last, &err);
@@ -538,7 +542,8 @@ START_TEST(missing_when_it_is_scanned)
 	ck_assert_int_eq(envoi_message_scan(message, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
 	/* Not scanned: cannot be sent. */
-	ck_assert_int_eq(envoi_body_open(message, true, &body, &err), -1);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_BUG);
 	/* Back again: it can. */
 	write_file("A: b\n", 5);

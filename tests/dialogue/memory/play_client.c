@@ -21,7 +21,8 @@ static void end_of_body(struct player *p)
 /* Which message of the run it is: a message stays where it is in memory. */
 static size_t message_number(struct player *p, const struct envoi_transaction *t)
 {
-	const char *name = envoi_message_name(t->user);
+	const struct envoi_form *form = t->user;
+	const char *name = envoi_message_name(form->message);
 	const char *colon = strrchr(name, ':');
 	const struct envoi_request *request = &p->order.request;
 	if (request->mbox && colon != NULL) {

@@ -1,0 +1,304 @@
+/*
+ * The parts of a message in the form for a server: which are encoded, with
+ * what, and the pieces this makes of the body. RFC 2045 6.4 (what a multipart
+ * may be labelled), RFC 6152 3 and RFC 3030 3 (what needs a server's consent).
+ */
+#include "message/form.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+
+struct plan {
+	const struct envoi_message *message;
+	const struct envoi_carrier *carrier;
+	const struct envoi_mime *mime;
+	struct envoi_form_parts *parts;
+	/** Up to here the source is in pieces. */
+	uint64_t at;
+};
+
+static int walk(const struct envoi_message *message, const struct envoi_form_head *head,
+	struct envoi_mime *mime, struct envoi_error *err)
+{
+	struct envoi_view view;
+	struct envoi_reader reader;
+	struct envoi_span span;
+	if (envoi_view_open(&view, message->source, err) != 0) {
+		return -1;
+	}
+	/* Quotes of an mbox stay: offsets are those of the source. */
+	const struct envoi_header *header = &message->header;
+	int result = envoi_reader_init(&reader, &view, header->body, message->end,
+		ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
+	envoi_mime_head(mime, head->fields, header->body, header->body_line);
+	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
+		&& span.len > 0) {
+		envoi_mime_feed(mime, span.data, span.len);
+	}
+	if (result == 0) {
+		result = envoi_mime_end(mime, err);
+	}
+	if (result == 0) {
+		result = envoi_view_check(&view, err);
+	}
+	envoi_reader_finish(&reader);
+	envoi_view_close(&view);
+	return result;
+}
+
+/* -- what is done to a part --------------------------------------------------- */
+
+static const char *what(const struct envoi_mime_part *part)
+{
+	switch (part->kind) {
+	case ENVOI_MIME_SEALED:
+		return "is signed or encrypted";
+	case ENVOI_MIME_MESSAGE:
+		return "is a message";
+	case ENVOI_MIME_LEAF:
+		return "is already encoded";
+	default:
+		return "is not understood";
+	}
+}
+
+static int refuse_eight_bit(const struct plan *plan, const struct envoi_mime_part *part,
+	struct envoi_error *err)
+{
+	const char *name = envoi_message_name(plan->message);
+	if (part == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_DATA,
+			"%s: line %ju has 8-bit octets outside of all parts, and the "
+			"server does not offer 8BITMIME",
+			name, (uintmax_t)plan->mime->outside.eight_bit_line);
+	}
+	return envoi_error_set(err, ENVOI_STATUS_DATA,
+		"%s: line %ju has 8-bit octets in a %s part that %s, and the server does "
+		"not offer 8BITMIME",
+		name, (uintmax_t)part->octets.eight_bit_line, part->type, what(part));
+}
+
+static bool is_encodable(const struct envoi_mime_part *part)
+{
+	return part->kind == ENVOI_MIME_LEAF && part->encoding < ENVOI_ENCODING_QP;
+}
+
+/* Whether its octets cannot go as they are; *ret_must: nor otherwise. */
+static bool wants_encoding(
+	const struct plan *plan, const struct envoi_mime_part *part, bool *ret_must)
+{
+	const struct envoi_carrier *carrier = plan->carrier;
+	bool eight_bit = part->octets.eight_bit_line > 0 && !carrier->eight_bit;
+	bool is_long = part->octets.longest > ENVOI_LINE_MAX
+		       && carrier->long_lines == ENVOI_LONG_LINES_ENCODE;
+	/* As lines it would not stay what it is. */
+	bool binary = part->encoding == ENVOI_ENCODING_BINARY && !part->is_text
+		      && !carrier->binary;
+	*ret_must = eight_bit;
+	return eight_bit || is_long || binary;
+}
+
+static enum envoi_piece_kind piece_kind(const struct envoi_mime_part *part)
+{
+	if (part->is_text) {
+		/* Four characters for three octets, 76 in a line. */
+		uint64_t characters = (part->plain_size + 2) / 3 * 4;
+		uint64_t base64 = characters + (characters + 75) / 76 * 2;
+		return part->qp_size <= base64 ? ENVOI_PIECE_QP : ENVOI_PIECE_BASE64_TEXT;
+	}
+	return part->encoding == ENVOI_ENCODING_BINARY ? ENVOI_PIECE_BASE64
+						       : ENVOI_PIECE_BASE64_TEXT;
+}
+
+static void note_left(struct plan *plan, const struct envoi_mime_octets *octets)
+{
+	plan->parts->eight_bit = plan->parts->eight_bit || octets->eight_bit_line > 0;
+	if (octets->longest > ENVOI_LINE_MAX && plan->parts->long_line == 0) {
+		plan->parts->long_line = octets->longest_line;
+		plan->parts->long_octets = octets->longest;
+	}
+}
+
+/* How its body goes; COPY: as it is. -1: it cannot. */
+static int choose_kind(struct plan *plan, const struct envoi_mime_part *part,
+	enum envoi_piece_kind *ret_kind, struct envoi_error *err)
+{
+	bool must = false;
+	*ret_kind = ENVOI_PIECE_COPY;
+	if (part->kind == ENVOI_MIME_MULTIPART) {
+		return 0;
+	}
+	if (wants_encoding(plan, part, &must)) {
+		if (is_encodable(part)) {
+			*ret_kind = piece_kind(part);
+			plan->parts->any = true;
+			plan->parts->any_qp |= *ret_kind == ENVOI_PIECE_QP;
+			plan->parts->any_base64 |= *ret_kind != ENVOI_PIECE_QP;
+			return 0;
+		}
+		if (must) {
+			return refuse_eight_bit(plan, part, err);
+		}
+	}
+	note_left(plan, &part->octets);
+	if (part->octets.nul_line > 0 || part->encoding == ENVOI_ENCODING_BINARY) {
+		plan->parts->binary = true;
+	}
+	/* Lines of a text are lines. */
+	if (part->encoding == ENVOI_ENCODING_BINARY && !part->is_text
+		&& plan->carrier->binary) {
+		*ret_kind = ENVOI_PIECE_RAW;
+	}
+	return 0;
+}
+
+/* The label of a multipart is that of the worst of its parts. */
+static const char *multipart_label(
+	const struct plan *plan, const struct envoi_mime_part *part)
+{
+	if (!plan->parts->any) {
+		return NULL;
+	}
+	if (part->encoding == ENVOI_ENCODING_BINARY && !plan->parts->binary) {
+		return plan->parts->eight_bit ? "8bit" : "7bit";
+	}
+	return part->encoding == ENVOI_ENCODING_8BIT && !plan->parts->eight_bit ? "7bit"
+										: NULL;
+}
+
+static const char *label(const struct plan *plan, const struct envoi_mime_part *part,
+	enum envoi_piece_kind kind)
+{
+	if (part->kind == ENVOI_MIME_MULTIPART) {
+		return multipart_label(plan, part);
+	}
+	return kind == ENVOI_PIECE_COPY || kind == ENVOI_PIECE_RAW ? NULL
+	       : kind == ENVOI_PIECE_QP				   ? "quoted-printable"
+								   : "base64";
+}
+
+/* -- pieces ------------------------------------------------------------------- */
+
+static int copy_to(struct plan *plan, uint64_t to, struct envoi_error *err)
+{
+	int result = envoi_pieces_add_copy(&plan->parts->pieces, plan->at, to, err);
+	plan->at = to;
+	return result;
+}
+
+/* The part's header with the field, in the place of the one it has. */
+static int put_label(struct plan *plan, const struct envoi_mime_part *part,
+	const char *encoding, struct envoi_error *err)
+{
+	bool has = part->encoding_end > 0;
+	uint64_t at = has ? part->encoding_start : part->fields_end;
+	/* Where no empty line was, the field would be the body's first line. */
+	bool open = part->body == part->fields_end;
+	char *text = malloc(80);
+	if (text == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	int n = snprintf(text, 80, "Content-Transfer-Encoding: %s\n%s", encoding,
+		open && !has ? "\n" : "");
+	if (copy_to(plan, at, err) != 0) {
+		free(text);
+		return -1;
+	}
+	plan->at = has ? part->encoding_end : at;
+	return envoi_pieces_take_text(&plan->parts->pieces, text, (size_t)n, err);
+}
+
+static int put_part(struct plan *plan, const struct envoi_mime_part *part,
+	enum envoi_piece_kind kind, struct envoi_error *err)
+{
+	bool is_top = part == plan->mime->parts;
+	const char *encoding = label(plan, part, kind);
+	if (is_top) {
+		plan->parts->encoding = encoding;
+	} else if (encoding != NULL && put_label(plan, part, encoding, err) != 0) {
+		return -1;
+	}
+	if (kind == ENVOI_PIECE_COPY) {
+		return 0;
+	}
+	if (copy_to(plan, part->body, err) != 0
+		|| envoi_pieces_add_range(
+			   &plan->parts->pieces, kind, part->body, part->end, err)
+			   != 0) {
+		return -1;
+	}
+	plan->at = part->end;
+	return 0;
+}
+
+/* What a message that is none by RFC 2045 needs to be one. */
+static void complete_head(struct plan *plan)
+{
+	const struct envoi_mime_part *top = plan->mime->parts;
+	struct envoi_form_parts *parts = plan->parts;
+	parts->version = parts->any && !plan->mime->has_version;
+	if (parts->any && top->kind == ENVOI_MIME_LEAF && !top->has_type) {
+		parts->charset = top->octets.eight_bit_line == 0	 ? "us-ascii"
+				 : envoi_utf8_is_good(&plan->mime->utf8) ? "utf-8"
+									 : "unknown-8bit";
+	}
+}
+
+static int make(struct plan *plan, struct envoi_error *err)
+{
+	const struct envoi_mime *mime = plan->mime;
+	enum envoi_piece_kind *kinds = calloc(mime->count, sizeof(*kinds));
+	if (kinds == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < mime->count; i++) {
+		result = choose_kind(plan, &mime->parts[i], &kinds[i], err);
+	}
+	if (result == 0 && mime->outside.eight_bit_line > 0
+		&& !plan->carrier->eight_bit) {
+		result = refuse_eight_bit(plan, NULL, err);
+	}
+	note_left(plan, &mime->outside);
+	plan->parts->binary = plan->parts->binary || mime->outside.nul_line > 0;
+	for (size_t i = 0; result == 0 && i < mime->count; i++) {
+		result = put_part(plan, &mime->parts[i], kinds[i], err);
+	}
+	if (result == 0) {
+		result = copy_to(plan, plan->message->end, err);
+		complete_head(plan);
+	}
+	free(kinds);
+	return result;
+}
+
+int envoi_form_parts_choose(const struct envoi_message *message,
+	const struct envoi_form_head *head, const struct envoi_carrier *carrier,
+	struct envoi_form_parts *ret, struct envoi_error *err)
+{
+	struct envoi_mime *mime = malloc(sizeof(*mime));
+	*ret = (struct envoi_form_parts){0};
+	if (mime == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	envoi_mime_init(mime);
+	int result = walk(message, head, mime, err);
+	if (result == 0) {
+		struct plan plan = {
+			.message = message,
+			.carrier = carrier,
+			.mime = mime,
+			.parts = ret,
+			.at = message->header.body,
+		};
+		result = make(&plan, err);
+	}
+	if (result != 0) {
+		envoi_pieces_finish(&ret->pieces);
+	}
+	envoi_mime_finish(mime);
+	free(mime);
+	return result;
+}
