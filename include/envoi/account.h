@@ -11,20 +11,12 @@
 
 #include <envoi/config.h>
 #include <envoi/error.h>
+#include <envoi/repair.h>
 #include <envoi/secret.h>
 #include <envoi/server.h>
 #include <envoi/session.h>
 #include <envoi/submit.h>
 #include <envoi/tls.h>
-
-/** What to do with a header field. */
-enum envoi_header_policy {
-	/** Add it when it is missing. */
-	ENVOI_HEADER_AUTO,
-	/** Replace it. */
-	ENVOI_HEADER_ON,
-	ENVOI_HEADER_OFF,
-};
 
 enum envoi_delivery {
 	/** Nothing was said. */
