@@ -142,6 +142,11 @@ int envoi_account_use_login(struct envoi_account *account, struct envoi_error *e
 /** The account as a way out; it outlives the relay. */
 struct envoi_relay envoi_account_relay(const struct envoi_account *account);
 
+/** What the account says of the header; a full name that is there stays. The
+ * account outlives the rules. */
+void envoi_account_repair(
+	const struct envoi_account *account, struct envoi_repair *rules);
+
 /** An account and those that take over what its servers do not take. */
 struct envoi_chain {
 	/** The chosen one first. */

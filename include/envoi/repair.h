@@ -89,4 +89,9 @@ typedef int envoi_recipient_take(void *context, const char *field, uint64_t line
 int envoi_message_recipients(const struct envoi_message *message,
 	envoi_recipient_take *take, void *context, struct envoi_error *err);
 
+/** Gives each address of the first field From (Resent-From where there is one)
+ * to take(). */
+int envoi_message_senders(const struct envoi_message *message, envoi_list_take *take,
+	void *context, struct envoi_error *err);
+
 #endif

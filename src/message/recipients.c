@@ -63,3 +63,18 @@ int envoi_message_recipients(const struct envoi_message *message,
 	}
 	return 0;
 }
+
+int envoi_message_senders(const struct envoi_message *message, envoi_list_take *take,
+	void *context, struct envoi_error *err)
+{
+	const struct envoi_field *field =
+		envoi_header_find(&message->header, ENVOI_FIELD_RESENT_FROM);
+	if (field == NULL) {
+		field = envoi_header_find(&message->header, ENVOI_FIELD_FROM);
+	}
+	if (field == NULL) {
+		return 0;
+	}
+	return envoi_address_list_parse(
+		field->value.data, field->value.len, take, context, err);
+}
