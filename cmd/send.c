@@ -21,6 +21,7 @@ enum {
 	OPT_MBOX,
 	OPT_MBOX_STYLE,
 	OPT_PRINT,
+	OPT_RAW,
 	OPT_SESSIONS,
 	OPT_ALL_OR_NOTHING,
 	OPT_DSN_ENVID,
@@ -36,6 +37,9 @@ static const struct cmd_option table[] = {
 	{OPT_CC, "cc", "ADDR", "recipient, shown in the field Cc; repeatable"},
 	{OPT_BCC, "bcc", "ADDR", "recipient that no field names; repeatable"},
 	COMPOSE_OPTIONS,
+	{'t', "read-recipients", NULL, "also those in the fields To, Cc and Bcc"},
+	{OPT_RAW, "raw", NULL, "the header goes as it is; with -t without Bcc"},
+	{'F', "full-name", "NAME", "name of a From field that is added"},
 	{OPT_MBOX, "mbox", NULL, "each FILE is an mbox of many messages"},
 	{OPT_MBOX_STYLE, "mbox-style", "STYLE", "--mbox quoted as rd (default), o"},
 	{OPT_SESSIONS, "sessions", "N", "up to N connections at once (1)"},
@@ -67,6 +71,7 @@ struct send {
 	/** Of the fields To and Cc. */
 	const char **to;
 	const char **cc;
+	struct envoi_repair repair;
 	bool dry_run;
 	bool print;
 	int progress;
@@ -87,6 +92,19 @@ static void print_usage(void)
 	     "refused,\n"
 	     "75 try again, 76 unknown outcome, 64-66, 73, 74, 78 local trouble; see "
 	     "envoi(1).");
+}
+
+/* --raw leaves the header alone; what -t has read of Bcc is still nobody's
+ * business. */
+static void choose_repair(struct send *send)
+{
+	struct envoi_request *request = &send->connection.request;
+	bool raw = send->repair.raw;
+	if (!raw || request->read_recipients) {
+		envoi_account_repair(send->connection.chain.accounts[0], &send->repair);
+		send->repair.keep_bcc = send->repair.keep_bcc && !raw;
+		request->repair = &send->repair;
+	}
 }
 
 /* What the account makes of --from; else the login. And its notifications. */
@@ -204,6 +222,16 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 		return 0;
 	case OPT_MBOX_STYLE:
 		return set_mbox_style(send, value, err);
+	case 't':
+		send->connection.request.read_recipients = true;
+		return 0;
+	case OPT_RAW:
+		send->repair.raw = true;
+		send->connection.request.raw = true;
+		return 0;
+	case 'F':
+		send->repair.full_name = value;
+		return 0;
 	case OPT_PRINT:
 		send->print = true;
 		return 0;
@@ -272,9 +300,10 @@ static int complete(struct send *send, struct cmd_parser *parser, struct envoi_e
 	if (send->print) {
 		return make_message(send, err);
 	}
-	if (send->recipient_count == 0) {
+	if (send->recipient_count == 0 && !request->read_recipients) {
 		(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no recipients given");
-		envoi_error_hint(err, "--to ADDR names one, and may be repeated");
+		envoi_error_hint(
+			err, "--to ADDR names one, -t reads them from the message");
 		return -1;
 	}
 	send->connection.ui.progress =
@@ -292,6 +321,7 @@ static int complete(struct send *send, struct cmd_parser *parser, struct envoi_e
 	if (choose_sender(send, err) != 0) {
 		return -1;
 	}
+	choose_repair(send);
 	return make_message(send, err);
 }
 
@@ -301,18 +331,27 @@ static enum envoi_status show_message(
 	struct send *send, size_t index, struct envoi_message *message)
 {
 	struct envoi_error err;
-	if (envoi_message_scan(message, &err) != 0) {
+	struct envoi_envelope envelope;
+	struct envoi_request shown = send->connection.request;
+	struct cmd_ui *ui = &send->connection.ui;
+	size_t length = 0;
+	if (envoi_request_prepare(&shown, message, &envelope, &err) != 0) {
+		envoi_envelope_finish(&envelope);
 		ui_error(&err);
 		return err.status;
 	}
 	const struct envoi_message_facts *facts = envoi_message_facts(message);
-	struct cmd_ui *ui = &send->connection.ui;
-	size_t length = 0;
+	if (envoi_request_reads_envelopes(&shown)) {
+		shown.sender = envelope.sender != NULL ? envelope.sender : shown.sender;
+		shown.recipients = (const char **)(void *)envelope.recipients;
+		shown.recipient_count = envelope.count;
+	}
 	if (ui->report) {
-		char *line = envoi_report_plan(ui->format, &send->connection.request,
-			index, envoi_message_name(message), facts, &length);
+		char *line = envoi_report_plan(ui->format, &shown, index,
+			envoi_message_name(message), facts, &length);
 		ui_put(ui, line, length);
 	}
+	envoi_envelope_finish(&envelope);
 	return facts->nul_line > 0 ? ENVOI_STATUS_DATA : ENVOI_STATUS_OK;
 }
 

@@ -83,6 +83,7 @@ _envoi_value()
 	probe:--helo | probe:--source | probe:--tls-name) ;;
 	send:--cc | send:--bcc | send:--subject | send:--header | send:--body) ;;
 	send:--body-file | send:--attach) _envoi_files -f ;;
+	send:-F | send:--full-name) ;;
 	send:--mbox-style) _envoi_offer "rd o" ;;
 	send:--tls-ca | send:--tls-cert | send:--tls-key | send:--transcript) _envoi_files -f ;;
 	probe:--tls-ca | probe:--tls-cert | probe:--tls-key | probe:--transcript) _envoi_files -f ;;
@@ -115,7 +116,7 @@ _envoi_options()
 	case $1 in
 	send)
 		_envoi_offer "-s --server -f --from --to --cc --bcc --subject --header --body --body-file --attach
-			--mbox --mbox-style --sessions --all-or-nothing
+			-t --read-recipients --raw -F --full-name --mbox --mbox-style --sessions --all-or-nothing
 			--dsn-notify --dsn-ret --dsn-envid -n --dry-run --print --progress --no-progress $connection"
 		;;
 	probe)

@@ -12,20 +12,12 @@
 #include <envoi/config.h>
 #include <envoi/error.h>
 #include <envoi/message.h>
+#include <envoi/repair.h>
 #include <envoi/secret.h>
 #include <envoi/server.h>
 #include <envoi/session.h>
 #include <envoi/submit.h>
 #include <envoi/tls.h>
-
-/** What to do with a header field. */
-enum envoi_header_policy {
-	/** Add it when it is missing. */
-	ENVOI_HEADER_AUTO,
-	/** Replace it. */
-	ENVOI_HEADER_ON,
-	ENVOI_HEADER_OFF,
-};
 
 enum envoi_delivery {
 	/** Nothing was said. */
@@ -135,6 +127,11 @@ int envoi_account_use_login(struct envoi_account *account, struct envoi_error *e
 
 /** The account as a way out; it outlives the relay. */
 struct envoi_relay envoi_account_relay(const struct envoi_account *account);
+
+/** What the account says of the header; a full name that is there stays. The
+ * account outlives the rules. */
+void envoi_account_repair(
+	const struct envoi_account *account, struct envoi_repair *rules);
 
 /** An account and those that take over what its servers do not take. */
 struct envoi_chain {

@@ -15,6 +15,7 @@
 
 #include <envoi/error.h>
 #include <envoi/message.h>
+#include <envoi/repair.h>
 #include <envoi/secret.h>
 #include <envoi/server.h>
 #include <envoi/session.h>
@@ -140,11 +141,21 @@ struct envoi_request {
 	struct envoi_input *composed;
 	/** What files are read as. */
 	enum envoi_mbox mbox;
-	/** As made by envoi_address_parse(). */
+	/** As made by envoi_address_parse(). NULL: of each message, the first
+	 * address in From. */
 	const char *sender;
 	/** The same, each once (envoi_request_deduplicate()). */
 	const char **recipients;
 	size_t recipient_count;
+	/** Each message goes to those its header names as well. An address of
+	 * it that cannot be used stops the message, or, with
+	 * skip_bad_recipients, is told as a warning. */
+	bool read_recipients;
+	bool skip_bad_recipients;
+	/** How headers are repaired; NULL: not at all. sender is that of the
+	 * envelope; host and domain NULL: as gethostname(2) says, for domain if
+	 * it has a dot; now 0: the time it is. */
+	const struct envoi_repair *repair;
 	/**
 	 * Where each message has an envelope of its own: fills in that of a
 	 * message that was scanned. NULL: sender and recipients are those above,
@@ -177,6 +188,18 @@ struct envoi_request {
  * of a message's octets. */
 struct envoi_carrier envoi_request_carrier(
 	const struct envoi_request *request, uint32_t usable);
+
+/** Is sender or recipients other than the request's for some message? */
+bool envoi_request_reads_envelopes(const struct envoi_request *request);
+
+/**
+ * Makes a message ready to be sent: scans it, reads its envelope where it has
+ * one of its own (else *ret_envelope is empty), repairs it. -1: it cannot be
+ * sent; *ret_envelope may hold those it would have gone to. Finish it.
+ */
+int envoi_request_prepare(const struct envoi_request *request,
+	struct envoi_message *message, struct envoi_envelope *ret_envelope,
+	struct envoi_error *err);
 
 /** Drops recipients that are the same mailbox as an earlier one; keeps the
  * order. -1: no memory. */

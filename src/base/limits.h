@@ -40,6 +40,8 @@
  * Received, ARC and long To lists. */
 #define ENVOI_LIMIT_HEADER (1u << 20)
 #define ENVOI_LIMIT_HEADER_FIELDS 10000u
+/* Received fields of a message that is taken on: more are a loop. */
+#define ENVOI_LIMIT_TRACE 50
 /* Addresses tried for one host name. */
 #define ENVOI_LIMIT_HOST_ADDRESSES 32
 /* Lost connections, for each server, after which a message is not begun anew. */

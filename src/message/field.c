@@ -37,6 +37,16 @@ enum envoi_field_kind envoi_field_kind_of(struct envoi_span name)
 	return ENVOI_FIELD_OTHER;
 }
 
+const char *envoi_field_name(enum envoi_field_kind kind)
+{
+	return names[kind];
+}
+
+bool envoi_field_is_resent(enum envoi_field_kind kind)
+{
+	return kind >= ENVOI_FIELD_RESENT_BCC && kind <= ENVOI_FIELD_RESENT_TO;
+}
+
 const struct envoi_field *envoi_header_find(
 	const struct envoi_header *header, enum envoi_field_kind kind)
 {

@@ -99,6 +99,12 @@ const struct envoi_field *envoi_header_find(
 /** What a field of that name, in any case, is. */
 enum envoi_field_kind envoi_field_kind_of(struct envoi_span name);
 
+/** The name of a field of that kind, as it is written most often; "" for OTHER. */
+const char *envoi_field_name(enum envoi_field_kind kind);
+
+/** Is it one of the known fields Resent-*? */
+bool envoi_field_is_resent(enum envoi_field_kind kind);
+
 /** Appends the value without line ends and without the blanks at its ends.
  * 0, or -1 as envoi_buffer_append(). */
 int envoi_field_unfold(const struct envoi_field *field, struct envoi_buffer *out);

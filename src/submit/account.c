@@ -326,3 +326,18 @@ struct envoi_relay envoi_account_relay(const struct envoi_account *account)
 	}
 	return relay;
 }
+
+void envoi_account_repair(const struct envoi_account *account, struct envoi_repair *rules)
+{
+	rules->from = account->from_header;
+	rules->date = account->date_header;
+	rules->msgid = account->msgid_header;
+	rules->keep_bcc = account->keep_bcc;
+	if (account->undisclosed_recipients) {
+		rules->undisclosed = ENVOI_UNDISCLOSED_ON;
+	}
+	if (rules->full_name == NULL) {
+		rules->full_name = account->full_name;
+	}
+	rules->domain = account->mail_domain;
+}

@@ -101,7 +101,9 @@ static struct item *item_new(
 	item->name = envoi_span_dup(envoi_span_of(name));
 	if (item->name == NULL
 		|| set_recipients(item, &request->dsn, request->recipients,
-			   request->envelope == NULL ? request->recipient_count : 0)
+			   envoi_request_reads_envelopes(request)
+				   ? 0
+				   : request->recipient_count)
 			   != 0) {
 		envoi_job_free_item(item);
 		return NULL;
@@ -113,15 +115,14 @@ static struct item *item_new(
 	return item;
 }
 
-/* Who this message is for, where that is its own business. */
-static int address(struct envoi_job *job, struct item *item, struct envoi_error *err)
+/* Scans and repairs it; who it is for may be its own business. */
+static int prepare(struct envoi_job *job, struct item *item, struct envoi_error *err)
 {
 	const struct envoi_request *request = job->request;
-	if (request->envelope == NULL) {
-		return 0;
+	int result = envoi_request_prepare(request, item->message, &item->envelope, err);
+	if (!envoi_request_reads_envelopes(request)) {
+		return result;
 	}
-	int result = request->envelope(
-		request->envelope_context, item->message, &item->envelope, err);
 	free(item->recipients);
 	free(item->places);
 	item->recipients = NULL;
@@ -150,11 +151,7 @@ static void refuse(
 static bool examine(struct envoi_job *job, struct item *item)
 {
 	struct envoi_error err;
-	int result = envoi_message_scan(item->message, &err);
-	item->scanned = result == 0;
-	if (result == 0) {
-		result = address(job, item, &err);
-	}
+	int result = prepare(job, item, &err);
 	if (result == 0) {
 		result = envoi_job_check_form(job, item, &err);
 	}
@@ -223,7 +220,7 @@ bool envoi_job_has_waiting(struct envoi_job *job)
 /* A message that nobody will take is read only to know who it was for. */
 static bool has_more(struct envoi_job *job)
 {
-	if (job->request->envelope != NULL) {
+	if (envoi_request_reads_envelopes(job->request)) {
 		return envoi_job_has_waiting(job);
 	}
 	struct item *item = pull(job);

@@ -30,7 +30,6 @@ struct item {
 	size_t index;
 	char *name;
 	struct envoi_message *message;
-	bool scanned;
 	/** Its own, when the request says so. */
 	struct envoi_envelope envelope;
 	const char *sender;

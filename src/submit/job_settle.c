@@ -40,12 +40,12 @@ void envoi_job_report_settled(struct envoi_job *job)
 	while (job->items != NULL && job->items->open == 0) {
 		struct item *item = job->items;
 		const struct envoi_message_facts *facts =
-			item->scanned ? envoi_message_facts(item->message) : NULL;
+			item->message != NULL ? envoi_message_facts(item->message) : NULL;
 		struct envoi_message_report report = {
 			.index = item->index,
 			.source = item->name,
 			.session = item->session,
-			.sender = item->sender,
+			.sender = item->sender != NULL ? item->sender : "",
 			.message_id = facts != NULL ? facts->message_id : "",
 			.bytes = item->form != NULL ? item->form->size
 				 : facts != NULL    ? facts->size

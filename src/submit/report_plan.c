@@ -8,7 +8,7 @@
 /* Lines longer than this are against RFC 5321 4.5.3.1.6. */
 #define LINE_MAX_OCTETS 998
 
-static int put_envelope(struct envoi_buffer *out, const struct envoi_request *request)
+static int put_servers(struct envoi_buffer *out, const struct envoi_request *request)
 {
 	int failed = 0;
 	for (size_t i = 0; i < request->relay_count; i++) {
@@ -26,7 +26,12 @@ static int put_envelope(struct envoi_buffer *out, const struct envoi_request *re
 				relay->servers[j].label);
 		}
 	}
-	failed |= envoi_buffer_printf(out, "%-9s  <%s>\n", "from", request->sender);
+	return failed;
+}
+
+static int put_envelope(struct envoi_buffer *out, const struct envoi_request *request)
+{
+	int failed = envoi_buffer_printf(out, "%-9s  <%s>\n", "from", request->sender);
 	for (size_t i = 0; i < request->recipient_count; i++) {
 		failed |= envoi_buffer_printf(
 			out, "%-9s  <%s>\n", i == 0 ? "to" : "", request->recipients[i]);
@@ -37,7 +42,10 @@ static int put_envelope(struct envoi_buffer *out, const struct envoi_request *re
 int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_request *request,
 	size_t index, const char *source, const struct envoi_message_facts *facts)
 {
-	int failed = index == 0 ? put_envelope(out, request) : 0;
+	int failed = index == 0 ? put_servers(out, request) : 0;
+	if (index == 0 || request->read_recipients) {
+		failed |= put_envelope(out, request);
+	}
 	failed |= envoi_buffer_puts(out, "message    ");
 	failed |= envoi_span_escape(out, envoi_span_of(source));
 	failed |= envoi_buffer_printf(out, "  %ju octets%s", (uintmax_t)facts->size,

@@ -109,7 +109,7 @@ class Bench:
     def envoi(self, sink, *options, tls=False, bdat=False, recipients=1, files=()):
         """The words of a command that sends files to the sink."""
         argv = [ENVOI, "send", "--report", "none", "--helo", "bench.example.org",
-                "-s", f"127.0.0.1:{sink.port}", "-f", "a@example.org"]
+                "-s", f"127.0.0.1:{sink.port}", "-f", "a@example.org", "--raw"]
         argv += [f"--to=r{i}@example.org" for i in range(recipients)]
         argv += ["--tls", "starttls", "--tls-ca", self.certificate] if tls else ["--tls", "off"]
         argv += [] if bdat else ["--without", "CHUNKING"]

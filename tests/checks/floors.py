@@ -27,7 +27,7 @@ FLOORS = {
     ),
     "message": (
         {"base"},
-        {"error", "address", "compose", "message"},
+        {"error", "address", "compose", "message", "repair"},
         # One form of local parts outside of ASCII.
         {"unictype", "uninorm", "unistr"},
     ),

@@ -203,11 +203,14 @@ class PeerCase(unittest.TestCase):
         return result
 
     @staticmethod
-    def command(server, *arguments, sender="a@example.org", to=("b@example.org",)):
+    def command(server, *arguments, sender="a@example.org", to=("b@example.org",), repair=False):
         argv = [BINARY, "send", "-s", server, "--helo", "client.example.org", "--report", "json"]
         argv += ["-f", sender]
         for recipient in to:
             argv += ["--to", recipient]
+        # What arrives is compared with what was given, unless the header is the point.
+        if repair is False:
+            argv.append("--raw")
         # Where TLS is not the point it is off: the certificates here are nobody's.
         if server.startswith("smtp:") and not any(a.startswith("--tls") for a in arguments):
             argv += ["--tls", "off"]

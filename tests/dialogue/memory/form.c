@@ -161,6 +161,7 @@ static const struct {
 	{"stdout", "trouble with stdout"},
 	{"file-size-limit", "a full disk"},
 	{"no-helo", "the name of the machine"},
+	{"repair", "what is made differs each time"},
 	{"no-from", "a wrong command line"},
 	{"user", "a login"},
 	{"password", "a login"},

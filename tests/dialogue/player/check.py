@@ -140,6 +140,8 @@ def ledger(run, report):
             if recipient["code"] is None and not recipient.get("error"):
                 return run.fail(0, "%s.recipients[%d]: code null and no error in words" % (
                     name, at))
+        # Nobody at all: nothing was tried.
+        found = found or {"untried"}
         whole = found.pop() if len(found) == 1 else "partial"
         if message.get("outcome") != whole:
             return run.fail(0, "%s: its recipients make %s, it says %s" % (

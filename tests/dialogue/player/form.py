@@ -65,6 +65,7 @@ class Case:
         self.timeout = 10.0
         self.command = None
         self.helo = b"client.example.org"
+        self.repair = False
         self.report = "json"
         self.sender = b"alice@example.org"
         self.recipients = None
@@ -268,6 +269,9 @@ class Reader:
 
     def take_no_helo(self, argument):
         self.case.helo = None
+
+    def take_repair(self, argument):
+        self.case.repair = True
 
     def take_report(self, argument):
         self.case.report = argument.decode("ascii")

@@ -124,6 +124,8 @@ class CaseRun:
             command += [b"--report", case.report.encode()]
         if case.helo is not None:
             command += [b"--helo", case.helo]
+        if not case.repair:
+            command.append(b"--raw")
         for number in range(1, len(case.servers) + 1):
             command += [b"-s", world.url(number)]
         if case.sender is not None:
