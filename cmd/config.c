@@ -3,6 +3,7 @@
  */
 #include "commands.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,8 +96,10 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 
 static void print_line(void *context, const char *text)
 {
-	(void)context;
-	puts(text);
+	struct cmd_ui *ui = context;
+	if (puts(text) == EOF && ui->lost_sys == 0) {
+		ui->lost_sys = errno;
+	}
 }
 
 static enum envoi_status fail(const struct envoi_error *err)
@@ -193,7 +196,7 @@ static enum envoi_status check(struct config_command *command)
 	for (size_t i = 0; envoi_config_file(c->config, i) != NULL; i++) {
 		printf("%s\n", envoi_config_file(c->config, i));
 	}
-	enum envoi_status status = envoi_config_check(c->config, print_line, NULL);
+	enum envoi_status status = envoi_config_check(c->config, print_line, &c->ui);
 	/* What is wrong in the files is put right first. */
 	return status == ENVOI_STATUS_OK && command->connect ? try_accounts(command)
 							     : status;
@@ -213,7 +216,7 @@ static int explain_chain(struct config_command *command, struct envoi_error *err
 		} else {
 			printf("\n%-23s %s\n", "when that fails", account->name);
 		}
-		if (envoi_account_explain(account, print_line, NULL, err) != 0) {
+		if (envoi_account_explain(account, print_line, &c->ui, err) != 0) {
 			return -1;
 		}
 	}

@@ -14,6 +14,8 @@
 
 /* A progress line at most so often, seconds. */
 #define PROGRESS_EVERY 0.2
+/* What is said before the first message is less, octets. */
+#define PROGRESS_FROM 65536
 
 /* Only the signal handler uses it: it gets no argument. */
 static volatile sig_atomic_t stop_fd = -1;
@@ -193,7 +195,9 @@ static void progress(void *context, size_t settled, uint64_t octets)
 {
 	struct cmd_ui *ui = context;
 	double t = now();
-	if (t - ui->progress_at < PROGRESS_EVERY) {
+	/* Nothing to tell, and a question may be on its way to the terminal. */
+	bool nothing = settled == 0 && octets < PROGRESS_FROM;
+	if (nothing || t - ui->progress_at < PROGRESS_EVERY) {
 		return;
 	}
 	ui->progress_at = t;

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """readme.py ENVOI SOURCE-FOLDER: the README's first minute, lived through.
 
-Runs the "$ envoi ..." lines of "A first minute" one after the other, on a free
-port in place of 2525, and compares what they print with what stands below
-them. Times, keys and dates differ from run to run and are left out, as are
-lines about an address that was tried in vain.
+Runs the "$ envoi ..." lines of "A first minute" and "Accounts" one after the
+other, on a free port in place of 2525, and compares what they print with what
+stands below them. Times, keys, dates and the folder differ from run to run and
+are left out, as are lines about an address that was tried in vain.
 """
 import os
 import pathlib
@@ -21,19 +21,23 @@ DIFFERS = [
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z"), "DATE"),
     (re.compile(r"EHLO \S+$"), "EHLO NAME"),
     (re.compile(r"(?<=localhost:)\d+|(?<=127\.0\.0\.1:)\d+"), "PORT"),
+    (re.compile(r"/\S*/(?=examples/)"), "/FOLDER/"),
     (re.compile(r"(no connection to localhost:PORT: ).*"), r"\1..."),
 ]
 
 
 def steps(text):
     """(command, lines below it) of each command of the section."""
-    section = text.split("\n## A first minute\n")[1].split("\n## ")[0]
-    found = []
-    for line in section.split("\n"):
+    sections = [text.split(f"\n## {name}\n")[1].split("\n## ")[0] for name in ("A first minute", "Accounts")]
+    found, shown = [], False
+    for line in "\n".join(sections).split("\n"):
         if line.startswith("    $ "):
             found.append((line[6:], []))
-        elif line.startswith("    ") and found:
+            shown = True
+        elif line.startswith("    ") and shown:
             found[-1][1].append(line[4:])
+        elif line:
+            shown = False
     return found
 
 
