@@ -41,6 +41,8 @@ static const struct cmd_option table[] = {
 	{OPT_SESSIONS, "sessions", "N", "up to N connections at once (1)"},
 	{OPT_ALL_OR_NOTHING, "all-or-nothing", NULL,
 		"one refused recipient stops its message"},
+	{OPT_LONG_LINES, "long-lines", "WHAT",
+		"lines over 998 octets: encode (default), pass, refuse"},
 	{OPT_DSN_NOTIFY, "dsn-notify", "WHEN[,WHEN]",
 		"ask for notifications: never, or success, failure, delay"},
 	{OPT_DSN_RET, "dsn-ret", "WHAT", "what they hold of the message: hdrs, full"},
@@ -107,6 +109,7 @@ static int choose_sender(struct send *send, struct envoi_error *err)
 	send->connection.request.sender = account->sender;
 	send->connection.request.dsn.notify = account->dsn_notify;
 	send->connection.request.dsn.ret = account->dsn_return;
+	send->connection.request.long_lines = account->long_lines;
 	return 0;
 }
 
@@ -305,15 +308,17 @@ static enum envoi_status show_message(
 		ui_error(&err);
 		return err.status;
 	}
-	const struct envoi_message_facts *facts = envoi_message_facts(message);
 	struct cmd_ui *ui = &send->connection.ui;
+	enum envoi_status status = ENVOI_STATUS_OK;
 	size_t length = 0;
+	char *line = envoi_report_plan(
+		ui->format, &send->connection.request, index, message, &status, &length);
 	if (ui->report) {
-		char *line = envoi_report_plan(ui->format, &send->connection.request,
-			index, envoi_message_name(message), facts, &length);
 		ui_put(ui, line, length);
+	} else {
+		free(line);
 	}
-	return facts->nul_line > 0 ? ENVOI_STATUS_DATA : ENVOI_STATUS_OK;
+	return status;
 }
 
 static enum envoi_status show_source(struct send *send, const char *source, size_t *index)
