@@ -45,6 +45,7 @@ static const struct setting_option {
 	ROW(OPT_TIMEOUT, "timeout", "--timeout"),
 	ROW(OPT_DSN_NOTIFY, "dsn_notify", "--dsn-notify"),
 	ROW(OPT_DSN_RET, "dsn_return", "--dsn-ret"),
+	ROW(OPT_LONG_LINES, "long_lines", "--long-lines"),
 #undef ROW
 };
 

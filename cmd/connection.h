@@ -34,6 +34,7 @@ enum {
 	/** Settings that only send has. */
 	OPT_DSN_NOTIFY,
 	OPT_DSN_RET,
+	OPT_LONG_LINES,
 	OPT_COMMAND_FIRST,
 };
 

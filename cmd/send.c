@@ -45,6 +45,8 @@ static const struct cmd_option table[] = {
 	{OPT_SESSIONS, "sessions", "N", "up to N connections at once (1)"},
 	{OPT_ALL_OR_NOTHING, "all-or-nothing", NULL,
 		"one refused recipient stops its message"},
+	{OPT_LONG_LINES, "long-lines", "WHAT",
+		"lines over 998 octets: encode (default), pass, refuse"},
 	{OPT_DSN_NOTIFY, "dsn-notify", "WHEN[,WHEN]",
 		"ask for notifications: never, or success, failure, delay"},
 	{OPT_DSN_RET, "dsn-ret", "WHAT", "what they hold of the message: hdrs, full"},
@@ -125,6 +127,7 @@ static int choose_sender(struct send *send, struct envoi_error *err)
 	send->connection.request.sender = account->sender;
 	send->connection.request.dsn.notify = account->dsn_notify;
 	send->connection.request.dsn.ret = account->dsn_return;
+	send->connection.request.long_lines = account->long_lines;
 	return 0;
 }
 
@@ -334,25 +337,27 @@ static enum envoi_status show_message(
 	struct envoi_envelope envelope;
 	struct envoi_request shown = send->connection.request;
 	struct cmd_ui *ui = &send->connection.ui;
+	enum envoi_status status = ENVOI_STATUS_OK;
 	size_t length = 0;
 	if (envoi_request_prepare(&shown, message, &envelope, &err) != 0) {
 		envoi_envelope_finish(&envelope);
 		ui_error(&err);
 		return err.status;
 	}
-	const struct envoi_message_facts *facts = envoi_message_facts(message);
 	if (envoi_request_reads_envelopes(&shown)) {
 		shown.sender = envelope.sender != NULL ? envelope.sender : shown.sender;
 		shown.recipients = (const char **)(void *)envelope.recipients;
 		shown.recipient_count = envelope.count;
 	}
+	char *line =
+		envoi_report_plan(ui->format, &shown, index, message, &status, &length);
 	if (ui->report) {
-		char *line = envoi_report_plan(ui->format, &shown, index,
-			envoi_message_name(message), facts, &length);
 		ui_put(ui, line, length);
+	} else {
+		free(line);
 	}
 	envoi_envelope_finish(&envelope);
-	return facts->nul_line > 0 ? ENVOI_STATUS_DATA : ENVOI_STATUS_OK;
+	return status;
 }
 
 static enum envoi_status show_source(struct send *send, const char *source, size_t *index)

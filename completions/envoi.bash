@@ -52,6 +52,9 @@ _envoi_value()
 	send:--dsn-notify)
 		_envoi_list "never success failure delay"
 		;;
+	send:--long-lines)
+		_envoi_offer "encode pass refuse"
+		;;
 	send:--dsn-ret)
 		_envoi_offer "hdrs full"
 		;;
@@ -117,7 +120,8 @@ _envoi_options()
 	send)
 		_envoi_offer "-s --server -f --from --to --cc --bcc --subject --header --body --body-file --attach
 			-t --read-recipients --raw -F --full-name --mbox --mbox-style --sessions --all-or-nothing
-			--dsn-notify --dsn-ret --dsn-envid -n --dry-run --print --progress --no-progress $connection"
+			--long-lines --dsn-notify --dsn-ret --dsn-envid
+			-n --dry-run --print --progress --no-progress $connection"
 		;;
 	probe)
 		_envoi_offer "$connection"

@@ -49,6 +49,7 @@ complete -c envoi -n '__envoi_command send' -l mbox-style -x -a 'rd o' -d 'how t
 complete -c envoi -n '__envoi_command send' -l sessions -x -d 'connections at once'
 complete -c envoi -n '__envoi_command send' -l all-or-nothing -d 'one refused recipient stops its message'
 complete -c envoi -n '__envoi_command send' -l dsn-notify -x -a 'never success failure delay' -d 'ask for notifications'
+complete -c envoi -n '__envoi_command send' -l long-lines -x -a 'encode pass refuse' -d 'lines over 998 octets'
 complete -c envoi -n '__envoi_command send' -l dsn-ret -x -a 'hdrs full' -d 'what notifications hold'
 complete -c envoi -n '__envoi_command send' -l dsn-envid -x -d 'what notifications call the message'
 complete -c envoi -n '__envoi_command send' -s n -l dry-run -d 'show what would be sent'

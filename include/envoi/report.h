@@ -30,11 +30,15 @@ char *envoi_report_session(enum envoi_report_format format,
 char *envoi_report_probe(enum envoi_report_format format,
 	const struct envoi_session_report *report, size_t *ret_length);
 
-/** A message as it would be sent, for --dry-run: a line of text, or a JSON
- * object of type "plan". facts as scanned. Heap string or NULL. */
+/**
+ * A scanned message as it would be sent, for --dry-run: a line of text, or a
+ * JSON object of type "plan". The server is taken for one with 8BITMIME, unless
+ * request->without says otherwise. *ret_status is what sending would come to
+ * for the message's own sake. Heap string or NULL.
+ */
 char *envoi_report_plan(enum envoi_report_format format,
-	const struct envoi_request *request, size_t index, const char *source,
-	const struct envoi_message_facts *facts, size_t *ret_length);
+	const struct envoi_request *request, size_t index, struct envoi_message *message,
+	enum envoi_status *ret_status, size_t *ret_length);
 
 /** "0.012 < 220 mx ESMTP" and a line feed: control and 8-bit octets escaped,
  * long lines cut. Heap string or NULL. */

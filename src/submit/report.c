@@ -90,15 +90,16 @@ char *envoi_report_probe(enum envoi_report_format format,
 }
 
 char *envoi_report_plan(enum envoi_report_format format,
-	const struct envoi_request *request, size_t index, const char *source,
-	const struct envoi_message_facts *facts, size_t *ret_length)
+	const struct envoi_request *request, size_t index, struct envoi_message *message,
+	enum envoi_status *ret_status, size_t *ret_length)
 {
 	struct envoi_buffer out;
+	struct envoi_plan plan;
 	envoi_buffer_init(&out, REPORT_MAX);
-	int failed =
-		format == ENVOI_REPORT_JSON
-			? envoi_report_plan_json(&out, request, index, source, facts)
-			: envoi_report_plan_text(&out, request, index, source, facts);
+	envoi_plan_make(&plan, request, index, message);
+	*ret_status = plan.form != NULL ? ENVOI_STATUS_OK : plan.why.status;
+	int failed = format == ENVOI_REPORT_JSON ? envoi_report_plan_json(&out, &plan)
+						 : envoi_report_plan_text(&out, &plan);
 	return hand_over(&out, failed, ret_length);
 }
 

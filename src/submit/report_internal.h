@@ -30,9 +30,23 @@ int envoi_report_probe_text(
 	struct envoi_buffer *out, const struct envoi_session_report *report);
 int envoi_report_probe_json(
 	struct envoi_buffer *out, const struct envoi_session_report *report);
-int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_request *request,
-	size_t index, const char *source, const struct envoi_message_facts *facts);
-int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_request *request,
-	size_t index, const char *source, const struct envoi_message_facts *facts);
+/** What would be done with a message. */
+struct envoi_plan {
+	const struct envoi_request *request;
+	size_t index;
+	const char *source;
+	const struct envoi_message_facts *facts;
+	/** NULL: it cannot be sent, and why. */
+	const struct envoi_form *form;
+	struct envoi_error why;
+	/** The form is for 8BITMIME; the other one, or NULL. */
+	bool needs_eight_bit;
+	const struct envoi_form *without;
+};
+
+void envoi_plan_make(struct envoi_plan *plan, const struct envoi_request *request,
+	size_t index, struct envoi_message *message);
+int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_plan *plan);
+int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_plan *plan);
 
 #endif

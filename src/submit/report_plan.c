@@ -3,10 +3,9 @@
  */
 #include "submit/report_internal.h"
 
-#include "submit/json.h"
+#include <string.h>
 
-/* Lines longer than this are against RFC 5321 4.5.3.1.6. */
-#define LINE_MAX_OCTETS 998
+#include "submit/json.h"
 
 static int put_servers(struct envoi_buffer *out, const struct envoi_request *request)
 {
@@ -39,37 +38,81 @@ static int put_envelope(struct envoi_buffer *out, const struct envoi_request *re
 	return failed;
 }
 
-int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_request *request,
-	size_t index, const char *source, const struct envoi_message_facts *facts)
+void envoi_plan_make(struct envoi_plan *plan, const struct envoi_request *request,
+	size_t index, struct envoi_message *message)
 {
-	int failed = index == 0 ? put_servers(out, request) : 0;
-	if (index == 0 || request->read_recipients) {
-		failed |= put_envelope(out, request);
+	/* What servers have today; whoever has less is told with --without. */
+	uint32_t assumed = ENVOI_EXT_8BITMIME | ENVOI_EXT_SIZE | ENVOI_EXT_PIPELINING;
+	struct envoi_carrier carrier =
+		envoi_request_carrier(request, assumed & ~request->without);
+	struct envoi_error err;
+	*plan = (struct envoi_plan){.request = request, .index = index};
+	plan->source = envoi_message_name(message);
+	plan->facts = envoi_message_facts(message);
+	if (envoi_message_choose(message, &carrier, &plan->form, &plan->why) != 0) {
+		plan->form = NULL;
+		return;
 	}
-	failed |= envoi_buffer_puts(out, "message    ");
-	failed |= envoi_span_escape(out, envoi_span_of(source));
-	failed |= envoi_buffer_printf(out, "  %ju octets%s", (uintmax_t)facts->size,
-		facts->eight_bit ? "  8-bit" : "");
-	if (facts->nul_line > 0) {
-		failed |= envoi_buffer_printf(out, "  cannot be sent: NUL in line %ju",
-			(uintmax_t)facts->nul_line);
+	plan->needs_eight_bit = plan->form->eight_bit && carrier.eight_bit;
+	carrier.eight_bit = false;
+	if (plan->needs_eight_bit
+		&& envoi_message_choose(message, &carrier, &plan->without, &err) != 0) {
+		plan->without = NULL;
 	}
-	if (facts->longest > LINE_MAX_OCTETS) {
-		failed |= envoi_buffer_printf(out, "  line %ju has %ju octets",
-			(uintmax_t)facts->longest_line, (uintmax_t)facts->longest);
+}
+
+/* What is said of a message without its name in front. */
+static struct envoi_span reason(const struct envoi_plan *plan, const char *text)
+{
+	size_t n = strlen(plan->source);
+	bool named = strncmp(text, plan->source, n) == 0 && text[n] == ':';
+	return envoi_span_trim(envoi_span_of(named ? text + n + 1 : text));
+}
+
+static int put_form(struct envoi_buffer *out, const struct envoi_plan *plan)
+{
+	const struct envoi_form *form = plan->form;
+	int failed = envoi_buffer_printf(
+		out, "  %ju octets  %s", (uintmax_t)form->size, form->encoding);
+	if (plan->needs_eight_bit) {
+		failed |= envoi_buffer_printf(out, " (without 8BITMIME: %s)",
+			plan->without != NULL ? plan->without->encoding : "not sent");
+	}
+	for (size_t i = 0; i < 2 && form->warnings[i].text[0] != '\0'; i++) {
+		failed |= envoi_buffer_puts(out, "  ");
+		failed |= envoi_span_escape(out, reason(plan, form->warnings[i].text));
 	}
 	return failed;
 }
 
-int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_request *request,
-	size_t index, const char *source, const struct envoi_message_facts *facts)
+int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_plan *plan)
 {
+	int failed = plan->index == 0 ? put_servers(out, plan->request) : 0;
+	if (plan->index == 0 || plan->request->read_recipients) {
+		failed |= put_envelope(out, plan->request);
+	}
+	failed |= envoi_buffer_puts(out, "message    ");
+	failed |= envoi_span_escape(out, envoi_span_of(plan->source));
+	if (plan->form != NULL) {
+		return failed | put_form(out, plan);
+	}
+	failed |= envoi_buffer_printf(
+		out, "  %ju octets  cannot be sent: ", (uintmax_t)plan->facts->size);
+	failed |= envoi_span_escape(out, reason(plan, plan->why.text));
+	return failed;
+}
+
+int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_plan *plan)
+{
+	const struct envoi_request *request = plan->request;
+	const struct envoi_message_facts *facts = plan->facts;
+	const struct envoi_form *form = plan->form;
 	struct envoi_json json;
 	envoi_json_begin(&json, out);
 	envoi_json_open(&json, NULL, '{');
 	envoi_json_text(&json, "type", "plan");
-	envoi_json_number(&json, "index", index);
-	envoi_json_text(&json, "source", source);
+	envoi_json_number(&json, "index", plan->index);
+	envoi_json_text(&json, "source", plan->source);
 	envoi_json_text(&json, "account", request->relays[0].account);
 	envoi_json_open(&json, "servers", '[');
 	for (size_t i = 0; i < request->relay_count; i++) {
@@ -86,7 +129,15 @@ int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_request 
 	envoi_json_close(&json, ']');
 	envoi_json_text(&json, "message_id",
 		facts->message_id[0] != '\0' ? facts->message_id : NULL);
-	envoi_json_number(&json, "bytes", facts->size);
+	envoi_json_number(&json, "bytes", form != NULL ? form->size : facts->size);
+	envoi_json_text(&json, "encoding", form != NULL ? form->encoding : NULL);
+	if (plan->needs_eight_bit) {
+		envoi_json_text(&json, "encoding_without_8bitmime",
+			plan->without != NULL ? plan->without->encoding : NULL);
+	}
+	if (form == NULL) {
+		envoi_json_text(&json, "error", plan->why.text);
+	}
 	envoi_json_bool(&json, "eight_bit", facts->eight_bit);
 	envoi_json_bool(&json, "nul", facts->nul_line > 0);
 	envoi_json_number(&json, "longest_line", facts->longest);
