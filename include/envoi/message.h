@@ -14,10 +14,9 @@
  * very head, which an mbox or a delivery agent left there, are dropped. A
  * message that then begins with no header field gets an empty line first; a
  * field begins with a name of octets 33 to 126, perhaps blanks, and a colon
- * (RFC 5322 3.6.8, 4.5.8). An empty line also goes in front of a line within
- * the header that is no field and continues none: the body begins there. A
- * message that begins with an empty line has an empty header, and one without
- * any octet stays so. Nothing else changes, unless it is repaired.
+ * (RFC 5322 3.6.8, 4.5.8). The header ends before a line that is no field and
+ * continues none. A message that begins with an empty line has an empty header,
+ * and one without any octet stays so. Nothing else changes, unless it is repaired.
  *
  * An mbox is read by these rules:
  * - A line separates messages when it stands at the start of the file or

@@ -67,7 +67,8 @@ struct envoi_repair {
  * Resent-* is; and a To field when nobody is named. Removed are Bcc,
  * Resent-Bcc, Return-Path and Content-Length. Addresses in From, Sender,
  * Reply-To, To, Cc and their Resent- variants that are a name only get
- * "@domain". A NUL in the header is dropped.
+ * "@domain". A NUL in the header is dropped. A line in it that is no field is the
+ * body's first, and an empty line goes in front of it.
  *
  * REFUSED: received is given, and there are over ENVOI_LIMIT_TRACE (50)
  * such fields already: a loop. DATA: the header becomes too long. SYSTEM: no

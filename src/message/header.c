@@ -151,7 +151,8 @@ static void end_before_line(struct scanner *scanner)
 	header->text.len = scanner->line_at;
 	header->body = scanner->line_offset;
 	header->body_line = scanner->line;
-	header->empty_line = true;
+	header->empty_line = header->count == 0;
+	header->broken = !header->empty_line;
 	scanner->ended = true;
 	forget_nul(scanner);
 }

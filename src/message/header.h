@@ -78,6 +78,9 @@ struct envoi_header {
 	/** An empty line goes between header and body, or before a body without
 	 * header; else there is nothing behind the header. */
 	bool empty_line;
+	/** It ended before a line that is no field, and had some: a repair puts
+	 * the empty line there. */
+	bool broken;
 	/** A CR that no LF follows was found; line of the first NUL, 0: none. */
 	bool bare_cr;
 	uint64_t nul_line;

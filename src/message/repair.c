@@ -394,6 +394,7 @@ int envoi_message_repair(struct envoi_message *message, const struct envoi_repai
 	if (result == 0) {
 		if (!rules->raw) {
 			header->nul_line = 0;
+			header->empty_line = header->empty_line || header->broken;
 		}
 		result = envoi_message_set_header(message, r.fields, r.count, err);
 	}

@@ -181,6 +181,7 @@ class PeerCase(unittest.TestCase):
             "HOME": self.scratch,
             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=1"),
             "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1"),
+            "TZ": os.environ.get("TZ", ""),
         }
         # Files, so that it never waits for us to read.
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, \

@@ -152,7 +152,7 @@ static const struct {
 	{"From:", "From:\r\n"},
 	{">>From x\n", ""},
 	{"A: b\rC: d\r\r\n\r\r\ne", "A: b C: d\r\n\r\ne\r\n"},
-	{"A: b\nc\n\nd", "A: b\r\n\r\nc\r\n\r\nd\r\n"},
+	{"A: b\nc\n\nd", "A: b\r\nc\r\n\r\nd\r\n"},
 	{"A: b\n\n>From here\nFrom there\n", "A: b\r\n\r\n>From here\r\nFrom there\r\n"},
 };
 
