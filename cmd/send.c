@@ -116,14 +116,7 @@ static int choose_sender(struct send *send, struct envoi_error *err)
 	if (envoi_account_use_login(account, err) != 0) {
 		return -1;
 	}
-	if (account->sender == NULL) {
-		(void)envoi_error_set(err, ENVOI_STATUS_CONFIG,
-			"account %s: the sender is to be that of the From field (from "
-			"%%F), which is not read yet",
-			account->name);
-		envoi_error_hint(err, "--from ADDR says it");
-		return -1;
-	}
+	/* NULL: that of the From field. */
 	send->connection.request.sender = account->sender;
 	send->connection.request.dsn.notify = account->dsn_notify;
 	send->connection.request.dsn.ret = account->dsn_return;

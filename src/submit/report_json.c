@@ -137,6 +137,9 @@ static void put_session(struct envoi_json *json,
 	const struct envoi_session_facts *facts = report->facts;
 	char number[8];
 	envoi_json_number(json, "index", report->index);
+	if (report->account != NULL) {
+		envoi_json_text(json, "account", report->account);
+	}
 	envoi_json_text(json, "server", report->server);
 	envoi_json_text(
 		json, "address", report->address[0] != '\0' ? report->address : NULL);

@@ -16,6 +16,9 @@ from .world import World, write_hosts
 
 OUTPUT_LIMIT = 8 << 20
 
+# The number of a user who may do nothing.
+NOBODY = 65534
+
 # The shell sets what has to be set in the child itself, and becomes it.
 WRAP = 'if [ -n "$1" ]; then trap "" XFSZ; ulimit -f "$1"; fi; shift; exec "$@"'
 WRAP_CLOSED = 'shift; exec "$@" >&-'
@@ -112,10 +115,25 @@ class CaseRun:
                 stream.write(data)
             os.chmod(path, blob.mode)
 
+    def is_lowered(self):
+        """Root starts the client as nobody where the case needs a user."""
+        return "user" in self.case.needs and os.geteuid() == 0
+
+    def program(self):
+        """The binary, or a copy that nobody can reach."""
+        if not self.is_lowered():
+            return self.binary
+        copy = os.path.join(self.folder, "envoi")
+        shutil.copy(self.binary, copy)
+        for folder, _, files in os.walk(self.folder):
+            for path in [folder, *(os.path.join(folder, name) for name in files)]:
+                os.chown(path, NOBODY, NOBODY)
+        return copy
+
     def command(self, world):
         case = self.case
         values = self.values = world.values(self.certificates)
-        command = [os.fsencode(self.binary)]
+        command = [os.fsencode(self.program())]
         if case.command is not None:
             command += [world.substitute(word, values) for word in case.command]
             return command + [world.substitute(word, values) for word in case.args]
@@ -167,13 +185,16 @@ class CaseRun:
             reader, stdout = os.pipe()
             os.close(reader)
         self.deadline = time.monotonic() + case.timeout
+        lowered = {}
+        if self.is_lowered():
+            lowered = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         if case.hosts:
             command = [*self.namespace, *write_hosts(self.folder, case.hosts), *command]
         try:
             self.process = subprocess.Popen(
                 ["/bin/sh", "-c", wrap, "sh", limit, *command], env=environment,
                 cwd=self.folder, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
-                restore_signals=True)
+                restore_signals=True, **lowered)
         except OSError as error:
             raise Failure(0, "cannot start the client: %s" % error) from None
         finally:
