@@ -75,7 +75,7 @@ static int check_facts(const struct choice *choice, struct envoi_error *err)
 {
 	const struct envoi_message_facts *facts = &choice->message->facts;
 	const char *name = envoi_message_name(choice->message);
-	if (facts->nul_line > 0 && (!choice->carrier->binary || choice->carrier->raw)) {
+	if (facts->nul_line > 0 && !choice->carrier->binary) {
 		return envoi_error_set(err, ENVOI_STATUS_DATA,
 			"%s: line %ju holds a NUL, which mail cannot carry", name,
 			(uintmax_t)facts->nul_line);
@@ -200,11 +200,13 @@ static bool needs_walk(const struct choice *choice)
 {
 	const struct envoi_message_facts *facts = &choice->message->facts;
 	const struct envoi_carrier *carrier = choice->carrier;
-	return !carrier->raw
-	       && ((facts->eight_bit && !carrier->eight_bit) || facts->nul_line > 0
-		       || choice->head.binary
-		       || (facts->longest > ENVOI_LINE_MAX
-			       && carrier->long_lines == ENVOI_LONG_LINES_ENCODE));
+	bool binary = facts->nul_line > 0 || choice->head.binary;
+	if (carrier->raw) {
+		return binary && carrier->binary;
+	}
+	return binary || (facts->eight_bit && !carrier->eight_bit)
+	       || (facts->longest > ENVOI_LINE_MAX
+		       && carrier->long_lines == ENVOI_LONG_LINES_ENCODE);
 }
 
 static int choose_raw(struct choice *choice, struct envoi_error *err)
@@ -221,6 +223,20 @@ static int choose_raw(struct choice *choice, struct envoi_error *err)
 	return 0;
 }
 
+/* The number of a line of the header, which may have been repaired: that of
+ * the same field as it was read. One that is new has none of its own. */
+static uint64_t source_line(
+	const struct choice *choice, const struct envoi_head_result *result)
+{
+	const struct envoi_header *header = &choice->message->header;
+	for (size_t i = 0; i < header->count; i++) {
+		if (envoi_span_equal(header->fields[i].raw, result->long_field)) {
+			return header->fields[i].line + result->long_line;
+		}
+	}
+	return choice->message->facts.longest_line;
+}
+
 static int choose_parts(struct choice *choice, struct envoi_error *err)
 {
 	struct form *form = choice->form;
@@ -230,8 +246,6 @@ static int choose_parts(struct choice *choice, struct envoi_error *err)
 	}
 	choice->head = envoi_form_head_of(choice->message);
 	choice->walked = needs_walk(choice);
-	const struct envoi_header *header = &choice->message->header;
-	uint64_t first_line = header->count > 0 ? header->fields[0].line : 1;
 	if (choice->walked
 		&& envoi_form_parts_choose(choice->message, &choice->head,
 			   choice->carrier, &choice->parts, err)
@@ -241,9 +255,8 @@ static int choose_parts(struct choice *choice, struct envoi_error *err)
 	if (edit_head(choice, &result, err) != 0) {
 		return -1;
 	}
-	if (result.long_line > 0) {
-		warn_long_line(
-			choice, first_line + result.long_line - 1, result.long_octets);
+	if (result.long_octets > 0) {
+		warn_long_line(choice, source_line(choice, &result), result.long_octets);
 	}
 	if (!choice->walked) {
 		form->face.eight_bit =
@@ -270,9 +283,7 @@ static int choose(struct choice *choice, struct envoi_error *err)
 	if (check_facts(choice, err) != 0) {
 		return -1;
 	}
-	if (is_long
-		&& (choice->carrier->raw
-			|| choice->carrier->long_lines == ENVOI_LONG_LINES_PASS)) {
+	if (is_long && choice->carrier->long_lines == ENVOI_LONG_LINES_PASS) {
 		warn_long_line(choice, facts->longest_line, facts->longest);
 		is_long = false;
 	}
@@ -299,6 +310,9 @@ int envoi_message_choose(struct envoi_message *message,
 	struct envoi_carrier wanted = *carrier;
 	if (wanted.long_lines == ENVOI_LONG_LINES_DEFAULT) {
 		wanted.long_lines = ENVOI_LONG_LINES_ENCODE;
+	}
+	if (wanted.raw && wanted.long_lines == ENVOI_LONG_LINES_ENCODE) {
+		wanted.long_lines = ENVOI_LONG_LINES_PASS;
 	}
 	if (!message->scanned) {
 		return envoi_error_set(

@@ -43,11 +43,11 @@ struct envoi_head_result {
 	char needs_utf8[80];
 	/** Some octet is above 127. */
 	bool eight_bit;
-	/** The first line over ENVOI_LINE_MAX that could not be folded, from 1,
-	 * and its octets; 0: none. */
-	uint64_t long_line, long_octets;
-	/** Lines of the fields before. */
-	uint64_t lines;
+	/** The octets of the first line over ENVOI_LINE_MAX that could not be
+	 * folded, its field, and how many of its lines are before; 0: none. */
+	uint64_t long_octets;
+	struct envoi_span long_field;
+	uint64_t long_line;
 };
 
 /** Appends the edited fields to out. -1: no memory. */

@@ -20,7 +20,6 @@ static size_t line_end(struct envoi_span text, size_t i, size_t *ret_text)
 struct field {
 	struct envoi_span raw, name, value;
 	bool eight_bit, is_long;
-	uint64_t lines;
 };
 
 /* Takes the next field off fields. */
@@ -37,7 +36,6 @@ static bool next_field(struct envoi_span *fields, struct field *field)
 				field->eight_bit || (unsigned char)fields->data[i] > 127;
 		}
 		i = next;
-		field->lines++;
 	}
 	if (i == 0) {
 		return false;
@@ -75,12 +73,13 @@ static int put_folded(
 	struct envoi_buffer *out, struct envoi_span raw, struct envoi_head_result *ret)
 {
 	size_t i = 0, stop;
-	for (uint64_t line = 1; i < raw.len; line++) {
+	for (uint64_t line = 0; i < raw.len; line++) {
 		size_t next = line_end(raw, i, &stop);
 		while (stop - i > ENVOI_LINE_MAX) {
 			size_t n = break_of(raw.data + i, stop - i);
-			if (n == 0 && ret->long_line == 0) {
-				ret->long_line = ret->lines + line;
+			if (n == 0 && ret->long_octets == 0) {
+				ret->long_line = line;
+				ret->long_field = raw;
 				ret->long_octets = stop - i;
 			}
 			if (n == 0) {
@@ -177,7 +176,6 @@ int envoi_form_head_edit(struct envoi_span fields, const struct envoi_head_edit 
 		if (put_field(&field, edit, out, ret) != 0) {
 			return -1;
 		}
-		ret->lines += field.lines;
 	}
 	return put_missing(edit, out);
 }

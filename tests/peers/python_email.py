@@ -108,6 +108,10 @@ class Parsed(unittest.TestCase):
             self.assertNotIn(b"\n", line)
             self.assertLessEqual(len(line), 998)
 
+    def check_unchanged(self, sent, arrived):
+        # Fields that were missing stand in front.
+        self.assertTrue(arrived.endswith(canonical(sent)), arrived)
+
     def check_same(self, sent, arrived):
         before = email.message_from_bytes(canonical(sent))
         after = email.message_from_bytes(arrived)
@@ -158,7 +162,7 @@ class Text(Parsed):
     def test_eight_bit_goes_as_it_is(self):
         message = ("Subject: x\n\n" + PROSE).encode()
         _, arrived = self.check(message, EIGHT_BIT, "8bit")
-        self.assertEqual(arrived, canonical(message))
+        self.check_unchanged(message, arrived)
 
     def test_header_words(self):
         head = ("Subject: grüße aus Köln\nFrom: \"Jürgen, K.\" <a@example.org>\n"
@@ -196,7 +200,7 @@ class Text(Parsed):
         message = ("Subject: x\n\n" + "y" * 1200 + "\n").encode()
         done, arrived, report, _ = send(message, SEVEN_BIT, "--long-lines", "pass")
         self.assertEqual((done.returncode, report["encoding"]), (0, "7bit"))
-        self.assertEqual(arrived, canonical(message))
+        self.check_unchanged(message, arrived)
         self.assertIn(b"line 3 has 1200 octets", done.stderr)
         done, arrived, _, _ = send(message, SEVEN_BIT, "--long-lines=refuse")
         self.assertEqual((done.returncode, arrived), (65, None))
@@ -256,7 +260,7 @@ class Parts(Parsed):
                 self.assertIn(b"line %d " % line, done.stderr)
                 done, arrived, report, _ = send(message, EIGHT_BIT)
                 self.assertEqual((done.returncode, report["encoding"]), (0, "8bit"))
-                self.assertEqual(arrived, canonical(message))
+                self.check_unchanged(message, arrived)
 
     def test_generated(self):
         some = random.Random(1)
