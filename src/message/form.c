@@ -230,8 +230,6 @@ static int choose_parts(struct choice *choice, struct envoi_error *err)
 	}
 	choice->head = envoi_form_head_of(choice->message);
 	choice->walked = needs_walk(choice);
-	const struct envoi_header *header = &choice->message->header;
-	uint64_t first_line = header->count > 0 ? header->fields[0].line : 1;
 	if (choice->walked
 		&& envoi_form_parts_choose(choice->message, &choice->head,
 			   choice->carrier, &choice->parts, err)
@@ -242,8 +240,9 @@ static int choose_parts(struct choice *choice, struct envoi_error *err)
 		return -1;
 	}
 	if (result.long_line > 0) {
-		warn_long_line(
-			choice, first_line + result.long_line - 1, result.long_octets);
+		warn_long_line(choice,
+			envoi_message_header_line(choice->message, result.long_line - 1),
+			result.long_octets);
 	}
 	if (!choice->walked) {
 		form->face.eight_bit =
