@@ -80,6 +80,8 @@ def send(message, offers, *options):
         added = len(server.messages[0]) - len(arrived) if server.messages else 0
         mail = re.sub(rb"SIZE=(\d+)", lambda size: b"SIZE=%d" % (int(size.group(1)) - added),
                       mail[0] if mail else b"")
+        if report is not None:
+            report["bytes"] -= added
         return done, arrived, report, mail
 
 
