@@ -76,8 +76,22 @@ def send(message, offers, *options):
         objects = [json.loads(line) for line in done.stdout.splitlines()]
         report = next((o for o in objects if o["type"] == "message"), None)
         mail = [c for c in server.commands if c.upper().startswith(b"MAIL")]
-        return (done, server.messages[0] if server.messages else None, report,
-                mail[0] if mail else b"")
+        arrived = strip_added(server.messages[0], message) if server.messages else None
+        added = len(server.messages[0]) - len(arrived) if server.messages else 0
+        mail = re.sub(rb"SIZE=(\d+)", lambda size: b"SIZE=%d" % (int(size.group(1)) - added),
+                      mail[0] if mail else b"")
+        if report is not None:
+            report["bytes"] -= added
+        return done, arrived, report, mail
+
+
+def strip_added(arrived, given):
+    """Without the fields in front that the given message does not have."""
+    while True:
+        field, _, rest = arrived.partition(b"\r\n")
+        if not re.match(rb"(Date|From|To|Message-ID): ", field) or field in given:
+            return arrived
+        arrived = rest
 
 
 def canonical(octets):
