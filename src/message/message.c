@@ -45,7 +45,6 @@ void envoi_message_free(struct envoi_message *message)
 	if (message != NULL) {
 		envoi_source_unref(message->source);
 		envoi_header_finish(&message->header);
-		free(message->lines);
 		envoi_forms_free(message);
 		envoi_pieces_finish(&message->pieces);
 		free(message->name);
@@ -112,37 +111,6 @@ static int find_message_id(const struct envoi_field *fields, size_t count,
 	return 0;
 }
 
-/* Where each of the fields stands in the source. SYSTEM. */
-static struct envoi_field_lines *find_lines(
-	const struct envoi_field *fields, size_t count, struct envoi_error *err)
-{
-	struct envoi_field_lines *lines = calloc(count + 1, sizeof(*lines));
-	if (lines == NULL) {
-		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
-		return NULL;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const char *p = fields[i].raw.data, *end = p + fields[i].raw.len;
-		lines[i].first = fields[i].line;
-		while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-			lines[i].count++;
-			p++;
-		}
-	}
-	return lines;
-}
-
-uint64_t envoi_message_header_line(const struct envoi_message *message, uint64_t n)
-{
-	for (size_t i = 0; i < message->lines_count; i++) {
-		if (n < message->lines[i].count) {
-			return message->lines[i].first + n;
-		}
-		n -= message->lines[i].count;
-	}
-	return message->header.body_line;
-}
-
 int envoi_message_set_header(struct envoi_message *message,
 	const struct envoi_field *fields, size_t count, struct envoi_error *err)
 {
@@ -174,20 +142,15 @@ int envoi_message_set_header(struct envoi_message *message,
 	facts.bare_cr = message->header.bare_cr;
 	facts.nul_line = message->header.nul_line;
 	envoi_scan_join(&facts, &message->body);
-	struct envoi_field_lines *lines = find_lines(fields, count, err);
-	if (envoi_pieces_take_text(&pieces, text, size, err) != 0 || lines == NULL
+	if (envoi_pieces_take_text(&pieces, text, size, err) != 0
 		|| envoi_pieces_add_copy(&pieces, message->header.body, message->end, err)
 			   != 0
 		|| find_message_id(fields, count, &facts, err) != 0) {
 		envoi_pieces_finish(&pieces);
-		free(lines);
 		return -1;
 	}
 	envoi_pieces_finish(&message->pieces);
-	free(message->lines);
 	message->pieces = pieces;
-	message->lines = lines;
-	message->lines_count = count;
 	message->facts = facts;
 	envoi_forms_free(message);
 	message->as_it_is.face.size = facts.size;

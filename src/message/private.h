@@ -19,12 +19,6 @@ struct form {
 	struct form *next;
 };
 
-struct envoi_field_lines {
-	/** Number of the first one; how many there are. */
-	uint64_t first;
-	uint64_t count;
-};
-
 struct envoi_message {
 	struct envoi_source *source;
 	char *name;
@@ -42,9 +36,6 @@ struct envoi_message {
 	struct envoi_header header;
 	struct envoi_message_facts body;
 	struct envoi_message_facts facts;
-	/** The lines of the fields that go out, in the source. */
-	struct envoi_field_lines *lines;
-	size_t lines_count;
 	/** What goes on the wire, once it is scanned. */
 	struct envoi_pieces pieces;
 	struct form as_it_is;
@@ -66,10 +57,6 @@ int envoi_input_source(const char *path, enum envoi_mbox mbox,
  * SYSTEM. */
 int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
 	struct envoi_error *err);
-
-/** Number of the line the n-th line of the header that goes out, from 0, has in
- * the source; that of the first one for what was added. */
-uint64_t envoi_message_header_line(const struct envoi_message *message, uint64_t n);
 
 /** Makes these the fields of a message whose header and body are read: its
  * pieces and facts are made anew. The fields are copied. SYSTEM. */
