@@ -160,6 +160,7 @@ static const struct {
 	{"stdin-kind", "no standard input"},
 	{"stdout", "trouble with stdout"},
 	{"file-size-limit", "a full disk"},
+	{"resolver", "a resolver that does not answer"},
 	{"no-helo", "the name of the machine"},
 	{"repair", "what is made differs each time"},
 	{"no-from", "a wrong command line"},

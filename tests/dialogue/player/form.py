@@ -72,6 +72,8 @@ class Case:
         self.args = []
         self.env = []
         self.hosts = []
+        self.resolver = None
+        self.resolver_signal = None
         self.messages = []
         self.files = []
         self.secrets = []
@@ -303,6 +305,13 @@ class Reader:
 
     def take_hosts(self, argument):
         self.case.hosts.append(self.text(argument))
+
+    def take_resolver(self, argument):
+        words = argument.decode("ascii").split()
+        if not 1 <= len(words) <= 2 or words[0] != "silent":
+            self.fail("resolver is silent, with or without the name of a signal")
+        self.case.resolver = words[0]
+        self.case.resolver_signal = words[1] if len(words) == 2 else None
 
     def take_message(self, argument):
         self.blob = Blob(self.text(argument))

@@ -1,5 +1,6 @@
 """Runs one case: starts the servers and the client, and compares."""
 
+import errno
 import os
 import select
 import shutil
@@ -12,7 +13,7 @@ import time
 from . import check
 from .ledger import Ledger
 from .script import Runner, Script
-from .world import World, write_hosts
+from .world import World, make_silent, write_hosts
 
 OUTPUT_LIMIT = 8 << 20
 
@@ -188,8 +189,11 @@ class CaseRun:
         lowered = {}
         if self.is_lowered():
             lowered = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-        if case.hosts:
-            command = [*self.namespace, *write_hosts(self.folder, case.hosts), *command]
+        if case.hosts or case.resolver:
+            files = write_hosts(self.folder, case.hosts)
+            if case.resolver:
+                files += make_silent(self.folder)
+            command = [*self.namespace, *files, "--", *command]
         try:
             self.process = subprocess.Popen(
                 ["/bin/sh", "-c", wrap, "sh", limit, *command], env=environment,
@@ -205,6 +209,8 @@ class CaseRun:
         self.begin(self.read_stderr)
         if case.stdin is not None:
             self.begin(self.write_stdin)
+        if case.resolver:
+            self.begin(self.be_silent)
         self.begin(self.wait)
 
     def begin(self, function):
@@ -235,6 +241,34 @@ class CaseRun:
             stream.close()
         except OSError:
             pass
+
+    def open_resolver(self):
+        """The end of the FIFO that nothing is written to; None: nobody reads."""
+        try:
+            path = os.path.join(self.folder, "resolv.conf")
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return None
+
+    def be_silent(self):
+        """Wait until the client looks a name up, and leave it at that."""
+        while not self.exited.is_set() and not self.cancelled.wait(0.002):
+            asked = self.open_resolver()
+            if asked is None:
+                continue
+            if self.case.resolver_signal is not None:
+                self.signal(self.case.resolver_signal)
+            self.exited.wait(self.case.timeout)
+            os.close(asked)
+            asked = self.open_resolver()
+            if asked is not None:
+                os.close(asked)
+                self.fail(0, "the client is gone, and its lookup goes on")
+            return
+        if not self.cancelled.is_set():
+            self.fail(0, "the client looked no name up")
 
     def wait(self):
         self.process.wait()
