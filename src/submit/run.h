@@ -89,7 +89,8 @@ struct envoi_tls *envoi_run_tls_context(void *channel, struct envoi_error *err);
 struct way *envoi_run_way(const struct channel *channel);
 
 /* channel.c */
-/** Begins a connection; false when there is no server left, or no memory. */
+/** Begins a connection; false when there is no server left, or no memory, or
+ * the route waits for the server's addresses. */
 bool envoi_channel_start(struct channel *channel, int64_t now);
 /** Goes on as far as that needs no waiting. */
 void envoi_channel_step(struct channel *channel, int64_t now);

@@ -40,6 +40,9 @@ static bool has_work(struct run *run)
 static bool start_channels(struct run *run, int64_t now)
 {
 	size_t busy = 0;
+	if (envoi_route_is_waiting(&run->route) && !has_work(run)) {
+		(void)envoi_route_cancel(&run->route);
+	}
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
 		if (channel->state == CHANNEL_IDLE && !run->stopped
@@ -52,17 +55,19 @@ static bool start_channels(struct run *run, int64_t now)
 			busy++;
 		}
 	}
-	return busy > 0;
+	return busy > 0 || envoi_route_is_waiting(&run->route);
 }
 
 static int64_t prepare_poll(struct run *run, size_t *ret_count)
 {
-	int64_t due = run->deadline;
+	int64_t due = envoi_route_deadline(&run->route);
 	size_t n = 0;
+	due = run->deadline < due ? run->deadline : due;
 	run->fds[n++] = (struct pollfd){
 		.fd = run->stopped ? -1 : run->request->stop_fd,
 		.events = POLLIN,
 	};
+	run->fds[n++] = envoi_route_poll(&run->route);
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
 		int64_t when = ENVOI_CLOCK_NEVER;
@@ -99,6 +104,11 @@ static void stop(
 	envoi_run_note(run, '!', "%s", why->text);
 	envoi_run_warn(run, why);
 	envoi_route_fault(&run->route, why, ENVOI_PHASE_TOTAL, NULL);
+	const struct envoi_server *server = envoi_route_cancel(&run->route);
+	if (server != NULL) {
+		envoi_run_resolve_failed(
+			run, envoi_route_relay(&run->route), server, why);
+	}
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
 		if (channel->state == CHANNEL_CONNECTING) {
@@ -211,7 +221,7 @@ static int run_init(
 	run->channel_count = run->probe ? 1 : count_channels(request);
 	run->channels = calloc(run->channel_count, sizeof(*run->channels));
 	run->fds = calloc(
-		run->channel_count * ENVOI_LIMIT_HOST_ADDRESSES + 1, sizeof(*run->fds));
+		run->channel_count * ENVOI_LIMIT_HOST_ADDRESSES + 2, sizeof(*run->fds));
 	run->ways = calloc(request->relay_count, sizeof(*run->ways));
 	if (run->channels == NULL || run->fds == NULL || run->ways == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
