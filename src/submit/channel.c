@@ -104,6 +104,7 @@ static void connect_failed(struct channel *channel, const struct envoi_error *wh
 	}
 	envoi_run_report_failure(run, channel->visit.index, channel->relay,
 		channel->server, ENVOI_PHASE_CONNECT, err);
+	envoi_run_trouble(run, err);
 	envoi_channel_reset(channel);
 	if (retire) {
 		channel->state = CHANNEL_RETIRED;

@@ -101,13 +101,12 @@ static void stop(
 	struct run *run, const struct envoi_error *why, bool at_once, int64_t now)
 {
 	run->stopped = true;
-	envoi_run_note(run, '!', "%s", why->text);
-	envoi_run_warn(run, why);
+	envoi_run_trouble(run, why);
 	envoi_route_fault(&run->route, why, ENVOI_PHASE_TOTAL, NULL);
 	const struct envoi_server *server = envoi_route_cancel(&run->route);
 	if (server != NULL) {
-		envoi_run_resolve_failed(
-			run, envoi_route_relay(&run->route), server, why);
+		envoi_run_report_failure(run, run->sessions++,
+			envoi_route_relay(&run->route), server, ENVOI_PHASE_RESOLVE, why);
 	}
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
