@@ -160,6 +160,8 @@ static const struct {
 	{"stdin-kind", "no standard input"},
 	{"stdout", "trouble with stdout"},
 	{"file-size-limit", "a full disk"},
+	{"size", "a big file"},
+	{"early-signal", "a signal before the first connection"},
 	{"resolver", "a resolver that does not answer"},
 	{"no-helo", "the name of the machine"},
 	{"repair", "what is made differs each time"},

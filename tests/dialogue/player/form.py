@@ -54,6 +54,7 @@ class Blob:
         self.name = name
         self.data = bytearray()
         self.mode = 0o600
+        self.size = None
 
 
 class Case:
@@ -74,6 +75,7 @@ class Case:
         self.hosts = []
         self.resolver = None
         self.resolver_signal = None
+        self.early_signal = None
         self.messages = []
         self.files = []
         self.secrets = []
@@ -328,6 +330,14 @@ class Reader:
         if self.blob is None:
             self.fail("mode before any file")
         self.blob.mode = int(argument, 8)
+
+    def take_size(self, argument):
+        if self.blob is None:
+            self.fail("size before any file")
+        self.blob.size = int(argument)
+
+    def take_early_signal(self, argument):
+        self.case.early_signal = argument.decode("ascii")
 
     def take_secret(self, argument):
         self.case.secrets.append(self.text(argument))

@@ -114,6 +114,8 @@ class CaseRun:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as stream:
                 stream.write(data)
+                if blob.size is not None:
+                    stream.truncate(blob.size)
             os.chmod(path, blob.mode)
 
     def is_lowered(self):
@@ -211,6 +213,8 @@ class CaseRun:
             self.begin(self.write_stdin)
         if case.resolver:
             self.begin(self.be_silent)
+        if case.early_signal:
+            self.begin(self.signal_early)
         self.begin(self.wait)
 
     def begin(self, function):
@@ -269,6 +273,26 @@ class CaseRun:
             return
         if not self.cancelled.is_set():
             self.fail(0, "the client looked no name up")
+
+    def catches(self, number):
+        """Has the client a handler for this signal?"""
+        try:
+            with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
+                for line in status:
+                    if line.startswith("SigCgt:"):
+                        return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+        except OSError:
+            pass
+        return False
+
+    def signal_early(self):
+        number = getattr(signal, "SIG" + self.case.early_signal)
+        while not self.exited.is_set() and not self.cancelled.wait(0.002):
+            if self.catches(number):
+                self.process.send_signal(number)
+                return
+        if not self.cancelled.is_set():
+            self.fail(0, "the client never handled SIG" + self.case.early_signal)
 
     def wait(self):
         self.process.wait()
