@@ -36,7 +36,15 @@ static bool has_work(struct run *run)
 	return run->probe ? !run->probed : envoi_job_has_waiting(run->job);
 }
 
-/* Starts channels for what waits. False: none can be had. */
+/* Something is waited for: a connection, a name, or to be told of the stop that
+ * ended the reading of a message. */
+static bool goes_on(const struct run *run, size_t busy)
+{
+	return busy > 0 || envoi_route_is_waiting(&run->route)
+	       || (run->job != NULL && envoi_job_is_stopped(run->job) && !run->stopped);
+}
+
+/* Starts channels for what waits. False: the run is over. */
 static bool start_channels(struct run *run, int64_t now)
 {
 	size_t busy = 0;
@@ -55,7 +63,7 @@ static bool start_channels(struct run *run, int64_t now)
 			busy++;
 		}
 	}
-	return busy > 0 || envoi_route_is_waiting(&run->route);
+	return goes_on(run, busy);
 }
 
 static int64_t prepare_poll(struct run *run, size_t *ret_count)
