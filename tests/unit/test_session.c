@@ -696,6 +696,35 @@ START_TEST(a_chunk_refused_behind_its_command_line)
 }
 END_TEST
 
+/* "No further transactions" is not "the server refused RSET": what is queued
+ * goes, and must not be given back as well. */
+START_TEST(a_reply_to_rset_in_a_session_that_is_to_end)
+{
+	struct talk talk;
+	talk_begin(&talk, OPTIONS(0));
+	for (size_t i = 0; i < 3; i++) {
+		talk_mail(&talk, BODY, 1);
+	}
+	talk.octets = strlen(BODY) + 3;
+	talk_greet(&talk, PIPE);
+	envoi_session_close(talk.session, 0);
+	/* The second chunk is on its way, the third message not begun. */
+	talk_server(&talk, "250 m\r\n250 r\r\n250 e\r\n250 R\r\n");
+	ck_assert(talk.mails[0].finished);
+	ck_assert(!talk.mails[2].finished);
+	talk.octets = SIZE_MAX;
+	talk_turn(&talk);
+	talk_server(&talk, "250 m\r\n250 r\r\n250 e\r\n250 R\r\n");
+	talk_server(&talk, "250 m\r\n250 r\r\n250 e\r\n");
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(talk_outcome(&talk, i, 0), ENVOI_OUTCOME_DELIVERED);
+	}
+	talk_server(&talk, "221 bye\r\n");
+	check_closed(&talk, ENVOI_CLOSE_REPLY);
+	talk_end(&talk);
+}
+END_TEST
+
 START_TEST(a_421_at_every_place)
 {
 	/* Two messages in a window, all sent: behind each reply. */
@@ -889,6 +918,7 @@ int main(void)
 	tcase_add_test(tcase, a_chunk_refused_for_the_only_one_in_lmtp);
 	tcase_add_test(tcase, a_chunk_refused_early_is_ended);
 	tcase_add_test(tcase, a_chunk_refused_behind_its_command_line);
+	tcase_add_test(tcase, a_reply_to_rset_in_a_session_that_is_to_end);
 	tcase_add_test(tcase, a_421_at_every_place);
 	tcase_add_test(tcase, replies_behind_a_421);
 	tcase_add_test(tcase, a_354_behind_a_421_gets_no_quit_as_a_message);
