@@ -107,7 +107,7 @@ BARE_STEPS = {
     "flush", "quiet", "lockstep", "stall", "closed", "close", "drop", "reset",
     "half-close", "unlisten", "wait-exit", "tls-end", "C-dot",
 }
-NUMBER_STEPS = {"await", "delay", "skip", "window"}
+NUMBER_STEPS = {"await", "await-connect", "delay", "skip", "window"}
 WORD_STEPS = {
     "split", "tls", "tls-fails", "sni", "resumed", "client-cert", "signal",
     "truncate", "append", "auth",
