@@ -51,12 +51,12 @@ static bool start_channels(struct run *run, int64_t now)
 	if (envoi_route_is_waiting(&run->route) && !has_work(run)) {
 		(void)envoi_route_cancel(&run->route);
 	}
+	bool more = !run->stopped;
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
-		if (channel->state == CHANNEL_IDLE && !run->stopped
-			&& (busy == 0 || run->proven) && has_work(run)
-			&& !envoi_channel_start(channel, now)) {
-			break;
+		if (more && channel->state == CHANNEL_IDLE && (busy == 0 || run->proven)
+			&& has_work(run)) {
+			more = envoi_channel_start(channel, now);
 		}
 		if (channel->state == CHANNEL_CONNECTING
 			|| channel->state == CHANNEL_RUNNING) {
