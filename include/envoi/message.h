@@ -122,6 +122,11 @@ struct envoi_message_facts {
  * was read. SYSTEM: no memory, no descriptors. */
 int envoi_message_scan(struct envoi_message *message, struct envoi_error *err);
 
+/** The same, but ends when stop_fd (-1: none) is readable, which is looked at
+ * between blocks: 1, and the message is not scanned. */
+int envoi_message_scan_or_stop(
+	struct envoi_message *message, int stop_fd, struct envoi_error *err);
+
 /** Valid as long as the message, filled in by envoi_message_scan(). */
 const struct envoi_message_facts *envoi_message_facts(
 	const struct envoi_message *message);

@@ -1,7 +1,8 @@
 /*
  * Calls beyond POSIX 2008; see the header. accept4(2), mkostemp(3) and some
  * codes of getaddrinfo(3), getentropy(3) are in POSIX 2024, or were in POSIX once, but
- * the C libraries declare them for _GNU_SOURCE only; O_TMPFILE is Linux.
+ * the C libraries declare them for _GNU_SOURCE only; O_TMPFILE and close_range(2) are
+ * Linux.
  */
 #define _GNU_SOURCE
 #include "base/gnu.h"
@@ -18,6 +19,9 @@
 #ifndef SOCK_CLOEXEC
 #include "base/socket.h"
 #endif
+
+/* Descriptors closed one by one where that has to be done. */
+#define DESCRIPTORS_MAX 65536
 
 int envoi_gnu_accept(int listener)
 {
@@ -62,6 +66,21 @@ int envoi_gnu_random(void *out, size_t n)
 int envoi_gnu_mkstemp(char *path)
 {
 	return mkostemp(path, O_CLOEXEC);
+}
+
+void envoi_gnu_close_from(int first)
+{
+#ifdef CLOSE_RANGE_UNSHARE
+	/* It fails before Linux 5.9, and in old containers. */
+	if (close_range((unsigned)first, ~0U, 0) == 0) {
+		return;
+	}
+#endif
+	long max = sysconf(_SC_OPEN_MAX);
+	max = max < 0 || max > DESCRIPTORS_MAX ? DESCRIPTORS_MAX : max;
+	for (int fd = first; fd < max; fd++) {
+		(void)close(fd);
+	}
 }
 
 bool envoi_gnu_is_nohost(int eai)

@@ -22,6 +22,9 @@ int envoi_gnu_random(void *out, size_t n);
 /** mkstemp(3), close-on-exec. */
 int envoi_gnu_mkstemp(char *path);
 
+/** Closes first and all descriptors above it. */
+void envoi_gnu_close_from(int first);
+
 /** Does the result of getaddrinfo(3) say that there is no such name, or no
  * address for it? */
 bool envoi_gnu_is_nohost(int eai);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <poll.h>
+
 #include "base/limits.h"
 #include "message/private.h"
 #include "message/scan.h"
@@ -67,9 +69,16 @@ const struct envoi_form *envoi_message_as_it_is(const struct envoi_message *mess
 	return &message->as_it_is.face;
 }
 
+static bool is_readable(int fd)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	return fd >= 0 && poll(&pfd, 1, 0) == 1;
+}
+
+/* 1: stopped. What has no second block is not worth a look. */
 static int scan_body(const struct envoi_view *view, const struct envoi_header *header,
-	uint64_t end, enum envoi_mbox mbox, struct envoi_message_facts *facts,
-	struct envoi_error *err)
+	uint64_t end, enum envoi_mbox mbox, int stop_fd,
+	struct envoi_message_facts *facts, struct envoi_error *err)
 {
 	struct envoi_scan scan;
 	struct envoi_reader reader;
@@ -80,10 +89,14 @@ static int scan_body(const struct envoi_view *view, const struct envoi_header *h
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {
 		envoi_scan_feed(&scan, span.data, span.len);
+		if (reader.at < end && is_readable(stop_fd)) {
+			result = 1;
+			break;
+		}
 	}
 	envoi_reader_finish(&reader);
 	if (result != 0) {
-		return -1;
+		return result;
 	}
 	envoi_scan_finish(&scan);
 	/* Written to in the meantime, it may have been read half and half. */
@@ -161,6 +174,12 @@ int envoi_message_set_header(struct envoi_message *message,
 
 int envoi_message_scan(struct envoi_message *message, struct envoi_error *err)
 {
+	return envoi_message_scan_or_stop(message, -1, err);
+}
+
+int envoi_message_scan_or_stop(
+	struct envoi_message *message, int stop_fd, struct envoi_error *err)
+{
 	struct envoi_view view;
 	if (message->scanned) {
 		return 0;
@@ -173,8 +192,8 @@ int envoi_message_scan(struct envoi_message *message, struct envoi_error *err)
 	int result = envoi_header_read(
 		header, &view, message->start, message->end, message->first_line, err);
 	if (result == 0) {
-		result = scan_body(
-			&view, header, message->end, message->mbox, &message->body, err);
+		result = scan_body(&view, header, message->end, message->mbox, stop_fd,
+			&message->body, err);
 	}
 	envoi_view_close(&view);
 	if (result == 0) {
@@ -183,7 +202,7 @@ int envoi_message_scan(struct envoi_message *message, struct envoi_error *err)
 	}
 	if (result != 0) {
 		envoi_header_finish(header);
-		return -1;
+		return result;
 	}
 	message->scanned = true;
 	return 0;

@@ -207,9 +207,10 @@ static void interleave(
 	}
 }
 
-static int look_up(const struct envoi_server *server, int family, struct found *found,
-	struct envoi_error *err)
+int envoi_resolve_name(const struct envoi_server *server, int family,
+	struct envoi_endpoint *list, size_t *ret_count, struct envoi_error *err)
 {
+	struct found found = {.list = list, .max = ENVOI_LIMIT_HOST_ADDRESSES};
 	/* Not AI_ADDRCONFIG: it hides addresses on machines that have only a
 	 * loopback interface, and an unreachable one costs nothing to try. */
 	struct addrinfo hints = {
@@ -221,11 +222,12 @@ static int look_up(const struct envoi_server *server, int family, struct found *
 	if (eai != 0) {
 		return resolver_error(server->host, family, eai, errno, err);
 	}
-	interleave(info, server->port, found);
+	interleave(info, server->port, &found);
 	freeaddrinfo(info);
-	if (found->count == 0) {
+	if (found.count == 0) {
 		return resolver_error(server->host, family, EAI_NONAME, 0, err);
 	}
+	*ret_count = found.count;
 	return 0;
 }
 
@@ -266,7 +268,7 @@ static int resolve_host(const struct envoi_server *server, int family,
 		add_localhost(found, family, server->port);
 		return 0;
 	}
-	return look_up(server, family, found, err);
+	return ENVOI_RESOLVE_NAME;
 }
 
 int envoi_resolve(const struct envoi_server *server, int family,
@@ -277,11 +279,11 @@ int envoi_resolve(const struct envoi_server *server, int family,
 	if (found.list == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
-	int failed = server->path != NULL ? resolve_path(server->path, &found, err)
+	int result = server->path != NULL ? resolve_path(server->path, &found, err)
 					  : resolve_host(server, family, &found, err);
-	if (failed != 0) {
+	if (result != 0) {
 		free(found.list);
-		return -1;
+		return result;
 	}
 	*ret_list = found.list;
 	*ret_count = found.count;

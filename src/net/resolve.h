@@ -1,7 +1,7 @@
 /*
- * From a server to socket addresses: literals without the resolver, names by
- * getaddrinfo(3), unix paths. In the order RFC 8305 section 4 asks for:
- * families interleaved, the resolver's first family first.
+ * From a server to socket addresses: literals, localhost and unix paths without
+ * the resolver, other names by getaddrinfo(3). In the order RFC 8305 section 4
+ * asks for: families interleaved, the resolver's first family first.
  */
 #ifndef ENVOI_NET_RESOLVE_H
 #define ENVOI_NET_RESOLVE_H
@@ -27,14 +27,26 @@ struct envoi_endpoint {
 	char text[128];
 };
 
+/** envoi_resolve(): a name, that only the resolver knows. */
+#define ENVOI_RESOLVE_NAME 1
+
 /**
  * *ret_list is a heap array of *ret_count endpoints (at most
  * ENVOI_LIMIT_HOST_ADDRESSES), one at least. family: AF_UNSPEC, AF_INET,
- * AF_INET6. NOHOST: the name does not exist or has no address (of that
- * family). TEMPORARY: the resolver cannot say now. USAGE: unix path too long.
+ * AF_INET6. Never waits: ENVOI_RESOLVE_NAME is left to envoi_lookup_new().
+ * NOHOST: no address of that family. USAGE: unix path too long.
  */
 int envoi_resolve(const struct envoi_server *server, int family,
 	struct envoi_endpoint **ret_list, size_t *ret_count, struct envoi_error *err);
+
+/**
+ * Asks the resolver, and waits for it. list has room for
+ * ENVOI_LIMIT_HOST_ADDRESSES, *ret_count is one at least. NOHOST: the name does
+ * not exist or has no address (of that family). TEMPORARY: the resolver cannot
+ * say now. SYSTEM: no memory, no descriptors.
+ */
+int envoi_resolve_name(const struct envoi_server *server, int family,
+	struct envoi_endpoint *list, size_t *ret_count, struct envoi_error *err);
 
 /** Is text an IP address ("192.0.2.1", "2001:db8::1", "fe80::1%eth0")? Then it
  * is filled in. Never asks a resolver. */

@@ -222,7 +222,7 @@ void envoi_session_quit(struct envoi_session *s, int64_t now)
 	if (s->state == STATE_QUIT || s->state == STATE_CLOSED) {
 		return;
 	}
-	if (!envoi_session_out_drop(s, false)) {
+	if (!envoi_session_out_drop(s)) {
 		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		return;
 	}
@@ -289,7 +289,9 @@ static void handle_reply(struct envoi_session *s, struct envoi_reply *reply, int
 			envoi_session_over(s, head_phase(s), reply, now);
 		} else if (head != NULL && reply->code >= 400
 			   && may_be_refused_early(s, head)) {
-			envoi_session_early_refusal(s, reply, now);
+			/* Behind a 421 it is its echo, as all refusals are. */
+			envoi_session_early_refusal(
+				s, s->over ? &s->facts.close_reply : reply, now);
 		} else {
 			envoi_session_broken(
 				s, now, "reply %d to nothing that was sent", reply->code);
@@ -454,7 +456,7 @@ void envoi_session_stop(struct envoi_session *s, int64_t now)
 	struct envoi_error err;
 	(void)envoi_error_set(&err, ENVOI_STATUS_TEMPORARY, "interrupted");
 	envoi_session_fault(s, &err, ENVOI_PHASE_TOTAL, NULL);
-	if (s->state < STATE_READY || !envoi_session_out_drop(s, true)) {
+	if (s->state < STATE_READY || !envoi_session_out_drop(s)) {
 		envoi_session_lost(s, ENVOI_CLOSE_NOT_SENT, now);
 		return;
 	}

@@ -224,10 +224,10 @@ bool envoi_session_out_data_body(struct envoi_session *s, struct work *work, int
 bool envoi_session_out_bdat(struct envoi_session *s, struct work *work, int64_t now);
 /** Queues the dot of an empty message no one is to get. */
 bool envoi_session_out_lone_dot(struct envoi_session *s, struct work *work, int64_t now);
-/** Drops what was not taken. False: data is owed to the server and will not
- * come (a body); finish_chunk: a small BDAT chunk stays and goes out, since
- * what was sent before it waits for its replies. */
-bool envoi_session_out_drop(struct envoi_session *s, bool finish_chunk);
+/** Drops what was not taken, but a small BDAT chunk that is on its way, since
+ * what was sent before it waits for its replies. False: data is owed to the
+ * server and will not come (another body). */
+bool envoi_session_out_drop(struct envoi_session *s);
 struct expected *envoi_session_expected_head(const struct envoi_session *s);
 struct expected envoi_session_expected_pop(struct envoi_session *s);
 bool envoi_session_expected_is_sent(

@@ -431,20 +431,22 @@ static void drop_expected(struct envoi_session *s)
 	}
 }
 
-bool envoi_session_out_drop(struct envoi_session *s, bool finish_chunk)
+bool envoi_session_out_drop(struct envoi_session *s)
 {
 	size_t keep = 0, octets = 0;
 	if (s->segment_count > 0) {
 		const struct segment *front = &s->segments[s->segment_head];
-		bool owed = front->body || front->end_of_data;
-		bool short_chunk = front->body && front->work->chunked
+		/* Of "BDAT n" a part has left: the chunk behind it must, too. */
+		bool line = front->started && !front->body && !front->ends;
+		bool owed = front->body || front->end_of_data || line;
+		bool short_chunk = (front->body || line) && front->work->chunked
 				   && front->work->transaction->size <= ENVOI_LIMIT_DRAIN;
-		if (owed && !(finish_chunk && short_chunk)) {
+		if (owed && !short_chunk) {
 			/* DATA was answered 354, or BDAT n was said. */
 			return false;
 		}
 		if (owed || front->started) {
-			keep = 1;
+			keep = line ? 2 : 1;
 			octets = front->length;
 		}
 	}

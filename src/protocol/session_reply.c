@@ -260,7 +260,8 @@ void envoi_session_transaction_reply(struct envoi_session *s, const struct expec
 	}
 	if (reply->code == 421) {
 		envoi_session_over(s, envoi_session_verb_phase(e->verb), reply, now);
-	} else if (e->verb == VERB_RSET && s->closing) {
+	} else if (e->verb == VERB_RSET && reply->code / 100 != 2) {
+		/* Nothing of them is queued: no reply is expected any more. */
 		return_unbegun(s, "the server refused RSET");
 	} else {
 		envoi_session_work_check_finished(s, work);

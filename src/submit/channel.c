@@ -40,33 +40,26 @@ static int copy_live_endpoints(struct channel *channel)
 	return 0;
 }
 
-static int64_t timeout_of(
-	const struct envoi_relay *relay, enum envoi_phase phase, int64_t normal_us)
-{
-	int64_t given = relay->session.timeout_us[phase];
-	return given > 0 ? given : normal_us;
-}
-
-/* Begins a connection; false when there is no server left, or no memory. */
 bool envoi_channel_start(struct channel *channel, int64_t now)
 {
 	struct run *run = channel->run;
 	const struct envoi_server *server =
-		envoi_route_next(&run->route, envoi_run_resolve_failed, run);
+		envoi_route_next(&run->route, now, envoi_run_resolve_failed, run);
 	if (server == NULL) {
 		return false;
 	}
 	struct envoi_error err;
 	channel->relay = envoi_route_relay(&run->route);
 	channel->server = server;
-	channel->began = now;
+	/* Looking its name up is part of connecting. */
+	channel->began = run->route.began != 0 ? run->route.began : now;
+	run->route.began = 0;
 	channel->visit.index = run->sessions++;
 	if (copy_live_endpoints(channel) == 0) {
 		envoi_run_note(run, '=', "connect to %s", server->label);
 		channel->connector = envoi_connector_new(channel->list, channel->count,
 			envoi_route_source(&run->route), now,
-			now + timeout_of(channel->relay, ENVOI_PHASE_CONNECT, 30000000),
-			&err);
+			channel->began + envoi_route_patience(&run->route), &err);
 	}
 	if (channel->connector == NULL) {
 		(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
@@ -111,6 +104,7 @@ static void connect_failed(struct channel *channel, const struct envoi_error *wh
 	}
 	envoi_run_report_failure(run, channel->visit.index, channel->relay,
 		channel->server, ENVOI_PHASE_CONNECT, err);
+	envoi_run_trouble(run, err);
 	envoi_channel_reset(channel);
 	if (retire) {
 		channel->state = CHANNEL_RETIRED;

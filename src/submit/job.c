@@ -151,7 +151,21 @@ static void refuse(
 static bool examine(struct envoi_job *job, struct item *item)
 {
 	struct envoi_error err;
-	int result = prepare(job, item, &err);
+	int result =
+		envoi_message_scan_or_stop(item->message, job->request->stop_fd, &err);
+	if (result > 0) {
+		/* It waits, and is what is given up first. */
+		job->stopped = true;
+		if (envoi_request_reads_envelopes(job->request)) {
+			/* For whom was not found out. */
+			job->status =
+				envoi_status_worse(job->status, ENVOI_STATUS_TEMPORARY);
+		}
+		return true;
+	}
+	if (result == 0) {
+		result = prepare(job, item, &err);
+	}
 	if (result == 0) {
 		result = envoi_job_check_form(job, item, &err);
 	}
@@ -203,7 +217,8 @@ static struct item *pull(struct envoi_job *job)
 	return NULL;
 }
 
-bool envoi_job_has_waiting(struct envoi_job *job)
+/* Reads on until a message waits; false: there is none. */
+static bool find_waiting(struct envoi_job *job)
 {
 	while (job->waiting == NULL) {
 		struct item *item = pull(job);
@@ -217,11 +232,21 @@ bool envoi_job_has_waiting(struct envoi_job *job)
 	return true;
 }
 
+bool envoi_job_has_waiting(struct envoi_job *job)
+{
+	return !job->stopped && find_waiting(job) && !job->stopped;
+}
+
+bool envoi_job_is_stopped(const struct envoi_job *job)
+{
+	return job->stopped;
+}
+
 /* A message that nobody will take is read only to know who it was for. */
 static bool has_more(struct envoi_job *job)
 {
 	if (envoi_request_reads_envelopes(job->request)) {
-		return envoi_job_has_waiting(job);
+		return find_waiting(job);
 	}
 	struct item *item = pull(job);
 	if (item != NULL) {

@@ -25,6 +25,10 @@ void envoi_job_free(struct envoi_job *job);
 /** Is there a message to be sent now? Reads and examines the next one. */
 bool envoi_job_has_waiting(struct envoi_job *job);
 
+/** The request's stop_fd ended the reading of a message: none is to be sent any
+ * more, and what waits is to be given up. */
+bool envoi_job_is_stopped(const struct envoi_job *job);
+
 /**
  * Submits what waits, as much as the session's window and limits allow.
  * mails: transactions begun on it so far, counted up here (LIMITS MAILMAX).

@@ -305,14 +305,19 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 	/* The transaction is the flight's first member. */
 	struct flight *flight = (struct flight *)(void *)t;
 	struct item *item = flight->item;
-	bool lost = false;
+	bool lost = false, refused = false;
 	for (size_t i = 0; i < t->count; i++) {
 		const struct envoi_result *result = &t->recipients[i]->result;
 		lost = lost
 		       || (result->again && result->outcome == ENVOI_OUTCOME_DEFERRED);
+		refused = refused || (!result->again && result->reply.code >= 400);
 	}
 	/* Each server is given its chances. */
 	if (lost && ++item->losses >= ENVOI_LIMIT_ATTEMPTS * job->server_count) {
+		again = false;
+	}
+	if (refused && t->all_or_nothing) {
+		/* The others are not to have it alone. */
 		again = false;
 	}
 	if (t->reply.code != 0) {

@@ -74,6 +74,8 @@ struct envoi_job {
 	size_t count;
 	struct item *items, **items_tail;
 	struct item *waiting;
+	/** The scan of the first that waits was ended by the request's stop_fd. */
+	bool stopped;
 	size_t settled;
 	/** A message is in doubt. The first one may be an accident; further ones
 	 * are no progress: a server that dies at each dot would put them all

@@ -5,6 +5,11 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
+
+/* RFC 5321 names no time for this. */
+#define PATIENCE_US 30000000
+
 int envoi_route_init(struct envoi_route *route, const struct envoi_request *request,
 	struct envoi_error *err)
 {
@@ -34,6 +39,7 @@ static void forget_addresses(struct envoi_route *route)
 
 void envoi_route_finish(struct envoi_route *route)
 {
+	(void)envoi_route_cancel(route);
 	forget_addresses(route);
 	free(route->sources);
 	envoi_reply_finish(&route->fault_reply);
@@ -67,6 +73,40 @@ static void go_on(struct envoi_route *route)
 	}
 }
 
+int64_t envoi_route_patience(const struct envoi_route *route)
+{
+	int64_t given = envoi_route_relay(route)->session.timeout_us[ENVOI_PHASE_CONNECT];
+	return given > 0 ? given : PATIENCE_US;
+}
+
+bool envoi_route_is_waiting(const struct envoi_route *route)
+{
+	return route->lookup != NULL;
+}
+
+struct pollfd envoi_route_poll(const struct envoi_route *route)
+{
+	return route->lookup != NULL ? envoi_lookup_poll(route->lookup)
+				     : (struct pollfd){.fd = -1};
+}
+
+int64_t envoi_route_deadline(const struct envoi_route *route)
+{
+	return route->lookup != NULL ? envoi_lookup_deadline(route->lookup)
+				     : ENVOI_CLOCK_NEVER;
+}
+
+const struct envoi_server *envoi_route_cancel(struct envoi_route *route)
+{
+	if (route->lookup == NULL) {
+		return NULL;
+	}
+	envoi_lookup_free(route->lookup);
+	route->lookup = NULL;
+	route->began = 0;
+	return current_server(route);
+}
+
 static bool has_live_address(const struct envoi_route *route)
 {
 	for (size_t i = 0; i < route->count; i++) {
@@ -77,12 +117,48 @@ static bool has_live_address(const struct envoi_route *route)
 	return false;
 }
 
-static int resolve_current(struct envoi_route *route, struct envoi_error *err)
+/* Asks for the addresses of the current server, once, and looks for the answer:
+ * 0, -1, or 1: not yet. */
+static int look_up(struct envoi_route *route, int64_t now, struct envoi_error *err)
 {
-	if (envoi_resolve(current_server(route), route->request->family,
-		    &route->endpoints, &route->count, err)
-		!= 0) {
+	const struct envoi_request *request = route->request;
+	if (route->lookup == NULL) {
+		route->lookup = envoi_lookup_new(current_server(route), request->family,
+			now, now + envoi_route_patience(route), err);
+		if (route->lookup == NULL) {
+			return -1;
+		}
+		route->began = now;
+	}
+	enum envoi_lookup_step step = envoi_lookup_step(
+		route->lookup, now, &route->endpoints, &route->count, err);
+	if (step == ENVOI_LOOKUP_MORE) {
+		return 1;
+	}
+	envoi_lookup_free(route->lookup);
+	route->lookup = NULL;
+	if (step == ENVOI_LOOKUP_FAILED) {
+		route->began = 0;
 		return -1;
+	}
+	return 0;
+}
+
+/* The same, for a server of any kind. */
+static int resolve_current(
+	struct envoi_route *route, int64_t now, struct envoi_error *err)
+{
+	const struct envoi_request *request = route->request;
+	int result = ENVOI_RESOLVE_NAME;
+	if (route->lookup == NULL) {
+		result = envoi_resolve(current_server(route), request->family,
+			&route->endpoints, &route->count, err);
+	}
+	if (result == ENVOI_RESOLVE_NAME) {
+		result = look_up(route, now, err);
+	}
+	if (result != 0) {
+		return result;
 	}
 	route->dead = calloc(route->count, sizeof(bool));
 	if (route->dead == NULL) {
@@ -92,7 +168,7 @@ static int resolve_current(struct envoi_route *route, struct envoi_error *err)
 	return 0;
 }
 
-const struct envoi_server *envoi_route_next(struct envoi_route *route,
+const struct envoi_server *envoi_route_next(struct envoi_route *route, int64_t now,
 	void (*on_fault)(void *context, const struct envoi_relay *relay,
 		const struct envoi_server *server, const struct envoi_error *err),
 	void *context)
@@ -100,7 +176,12 @@ const struct envoi_server *envoi_route_next(struct envoi_route *route,
 	const struct envoi_server *server;
 	while ((server = current_server(route)) != NULL) {
 		struct envoi_error err = ENVOI_ERROR_NONE;
-		if (route->endpoints == NULL && resolve_current(route, &err) != 0) {
+		int result =
+			route->endpoints != NULL ? 0 : resolve_current(route, now, &err);
+		if (result > 0) {
+			return NULL;
+		}
+		if (result < 0) {
 			envoi_route_fault(route, &err, ENVOI_PHASE_RESOLVE, NULL);
 			on_fault(context, envoi_route_relay(route), server, &err);
 		}

@@ -89,7 +89,8 @@ struct envoi_tls *envoi_run_tls_context(void *channel, struct envoi_error *err);
 struct way *envoi_run_way(const struct channel *channel);
 
 /* channel.c */
-/** Begins a connection; false when there is no server left, or no memory. */
+/** Begins a connection; false when there is no server left, or no memory, or
+ * the route waits for the server's addresses. */
 bool envoi_channel_start(struct channel *channel, int64_t now);
 /** Goes on as far as that needs no waiting. */
 void envoi_channel_step(struct channel *channel, int64_t now);
@@ -100,11 +101,13 @@ void envoi_channel_reset(struct channel *channel);
 void envoi_run_note(const struct run *run, char mark, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void envoi_run_warn(const struct run *run, const struct envoi_error *err);
-/** A server there was no connection to. */
+/** A note and a warning. */
+void envoi_run_trouble(const struct run *run, const struct envoi_error *err);
+/** A server there was no connection to, as a session; err is not told. */
 void envoi_run_report_failure(struct run *run, size_t index,
 	const struct envoi_relay *relay, const struct envoi_server *server,
 	enum envoi_phase phase, const struct envoi_error *err);
-/** The same for envoi_route_next(). */
+/** The same for envoi_route_next(), and tells err. */
 void envoi_run_resolve_failed(void *run, const struct envoi_relay *relay,
 	const struct envoi_server *server, const struct envoi_error *err);
 /** Why the channel's session failed, for people. */

@@ -36,33 +36,46 @@ static bool has_work(struct run *run)
 	return run->probe ? !run->probed : envoi_job_has_waiting(run->job);
 }
 
-/* Starts channels for what waits. False: none can be had. */
+/* Something is waited for: a connection, a name, or to be told of the stop that
+ * ended the reading of a message. */
+static bool goes_on(const struct run *run, size_t busy)
+{
+	return busy > 0 || envoi_route_is_waiting(&run->route)
+	       || (run->job != NULL && envoi_job_is_stopped(run->job) && !run->stopped);
+}
+
+/* Starts channels for what waits. False: the run is over. */
 static bool start_channels(struct run *run, int64_t now)
 {
 	size_t busy = 0;
+	if (envoi_route_is_waiting(&run->route) && !has_work(run)) {
+		(void)envoi_route_cancel(&run->route);
+	}
+	bool more = !run->stopped;
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
-		if (channel->state == CHANNEL_IDLE && !run->stopped
-			&& (busy == 0 || run->proven) && has_work(run)
-			&& !envoi_channel_start(channel, now)) {
-			break;
+		if (more && channel->state == CHANNEL_IDLE && (busy == 0 || run->proven)
+			&& has_work(run)) {
+			more = envoi_channel_start(channel, now);
 		}
 		if (channel->state == CHANNEL_CONNECTING
 			|| channel->state == CHANNEL_RUNNING) {
 			busy++;
 		}
 	}
-	return busy > 0;
+	return goes_on(run, busy);
 }
 
 static int64_t prepare_poll(struct run *run, size_t *ret_count)
 {
-	int64_t due = run->deadline;
+	int64_t due = envoi_route_deadline(&run->route);
 	size_t n = 0;
+	due = run->deadline < due ? run->deadline : due;
 	run->fds[n++] = (struct pollfd){
 		.fd = run->stopped ? -1 : run->request->stop_fd,
 		.events = POLLIN,
 	};
+	run->fds[n++] = envoi_route_poll(&run->route);
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
 		int64_t when = ENVOI_CLOCK_NEVER;
@@ -96,9 +109,13 @@ static void stop(
 	struct run *run, const struct envoi_error *why, bool at_once, int64_t now)
 {
 	run->stopped = true;
-	envoi_run_note(run, '!', "%s", why->text);
-	envoi_run_warn(run, why);
+	envoi_run_trouble(run, why);
 	envoi_route_fault(&run->route, why, ENVOI_PHASE_TOTAL, NULL);
+	const struct envoi_server *server = envoi_route_cancel(&run->route);
+	if (server != NULL) {
+		envoi_run_report_failure(run, run->sessions++,
+			envoi_route_relay(&run->route), server, ENVOI_PHASE_RESOLVE, why);
+	}
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
 		if (channel->state == CHANNEL_CONNECTING) {
@@ -211,7 +228,7 @@ static int run_init(
 	run->channel_count = run->probe ? 1 : count_channels(request);
 	run->channels = calloc(run->channel_count, sizeof(*run->channels));
 	run->fds = calloc(
-		run->channel_count * ENVOI_LIMIT_HOST_ADDRESSES + 1, sizeof(*run->fds));
+		run->channel_count * ENVOI_LIMIT_HOST_ADDRESSES + 2, sizeof(*run->fds));
 	run->ways = calloc(request->relay_count, sizeof(*run->ways));
 	if (run->channels == NULL || run->fds == NULL || run->ways == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");

@@ -30,6 +30,12 @@ void envoi_run_warn(const struct run *run, const struct envoi_error *err)
 	}
 }
 
+void envoi_run_trouble(const struct run *run, const struct envoi_error *err)
+{
+	envoi_run_note(run, '!', "%s", err->text);
+	envoi_run_warn(run, err);
+}
+
 static void report_session(struct run *run, const struct envoi_session_report *report)
 {
 	const struct envoi_observer *observer = &run->request->observer;
@@ -38,7 +44,6 @@ static void report_session(struct run *run, const struct envoi_session_report *r
 	}
 }
 
-/* A server there was no connection to. */
 void envoi_run_report_failure(struct run *run, size_t index,
 	const struct envoi_relay *relay, const struct envoi_server *server,
 	enum envoi_phase phase, const struct envoi_error *err)
@@ -61,8 +66,6 @@ void envoi_run_report_failure(struct run *run, size_t index,
 			     .port = server->port,
 			     .facts = &facts,
 		     });
-	envoi_run_note(run, '!', "%s", err->text);
-	envoi_run_warn(run, err);
 }
 
 void envoi_run_resolve_failed(void *context, const struct envoi_relay *relay,
@@ -71,6 +74,7 @@ void envoi_run_resolve_failed(void *context, const struct envoi_relay *relay,
 	struct run *run = context;
 	envoi_run_report_failure(
 		run, run->sessions++, relay, server, ENVOI_PHASE_RESOLVE, err);
+	envoi_run_trouble(run, err);
 }
 
 void envoi_run_report_link(struct channel *channel, int64_t now)

@@ -554,6 +554,47 @@ START_TEST(missing_when_it_is_scanned)
 }
 END_TEST
 
+/* A descriptor that is readable ends a scan behind its first block. */
+START_TEST(a_scan_is_stopped_between_blocks)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	static char text[2 * ENVOI_LIMIT_BLOCK];
+	static const size_t sizes[] = {
+		100, ENVOI_LIMIT_BLOCK, ENVOI_LIMIT_BLOCK + 1, sizeof(text)};
+	int ends[2];
+	memset(text, 'x', sizeof(text));
+	ck_assert_int_eq(pipe(ends), 0);
+	for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct envoi_input *input;
+		struct envoi_message *message;
+		bool stopped = i % 2 == 1 && sizes[i / 2] > ENVOI_LIMIT_BLOCK;
+		if (i % 2 == 1) {
+			ck_assert_int_eq(write(ends[1], "", 1), 1);
+		}
+		make_folder();
+		write_file(text, sizes[i / 2]);
+		ck_assert_int_eq(envoi_input_open(file, false, &input, &err), 0);
+		ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
+		envoi_input_free(input);
+		ck_assert_int_eq(envoi_message_scan_or_stop(message, ends[0], &err),
+			stopped ? 1 : 0);
+		/* It is not spoilt by that. */
+		ck_assert_uint_eq(envoi_message_facts(message)->size == 0, stopped);
+		ck_assert_int_eq(envoi_message_scan_or_stop(message, -1, &err), 0);
+		/* A line end is added, and an empty line in front. */
+		ck_assert_uint_eq(envoi_message_facts(message)->size, sizes[i / 2] + 4);
+		envoi_message_free(message);
+		remove_folder();
+		if (i % 2 == 1) {
+			char octet;
+			ck_assert_int_eq(read(ends[0], &octet, 1), 1);
+		}
+	}
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+END_TEST
+
 START_TEST(nothing_is_freed_twice)
 {
 	envoi_input_free(NULL);
@@ -580,6 +621,7 @@ int main(void)
 	tcase_add_loop_test(tc, changed_while_it_is_sent, 0, 5);
 	tcase_add_test(tc, changed_unnoticed_by_the_file_system);
 	tcase_add_test(tc, missing_when_it_is_scanned);
+	tcase_add_test(tc, a_scan_is_stopped_between_blocks);
 	tcase_add_test(tc, nothing_is_freed_twice);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);

@@ -696,6 +696,35 @@ START_TEST(a_chunk_refused_behind_its_command_line)
 }
 END_TEST
 
+/* "No further transactions" is not "the server refused RSET": what is queued
+ * goes, and must not be given back as well. */
+START_TEST(a_reply_to_rset_in_a_session_that_is_to_end)
+{
+	struct talk talk;
+	talk_begin(&talk, OPTIONS(0));
+	for (size_t i = 0; i < 3; i++) {
+		talk_mail(&talk, BODY, 1);
+	}
+	talk.octets = strlen(BODY) + 3;
+	talk_greet(&talk, PIPE);
+	envoi_session_close(talk.session, 0);
+	/* The second chunk is on its way, the third message not begun. */
+	talk_server(&talk, "250 m\r\n250 r\r\n250 e\r\n250 R\r\n");
+	ck_assert(talk.mails[0].finished);
+	ck_assert(!talk.mails[2].finished);
+	talk.octets = SIZE_MAX;
+	talk_turn(&talk);
+	talk_server(&talk, "250 m\r\n250 r\r\n250 e\r\n250 R\r\n");
+	talk_server(&talk, "250 m\r\n250 r\r\n250 e\r\n");
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(talk_outcome(&talk, i, 0), ENVOI_OUTCOME_DELIVERED);
+	}
+	talk_server(&talk, "221 bye\r\n");
+	check_closed(&talk, ENVOI_CLOSE_REPLY);
+	talk_end(&talk);
+}
+END_TEST
+
 START_TEST(a_421_at_every_place)
 {
 	/* Two messages in a window, all sent: behind each reply. */
@@ -773,6 +802,48 @@ START_TEST(replies_behind_a_421)
 		ck_assert_int_eq(talk_outcome(&talk, 1, 0), cases[i].second);
 		ck_assert_int_eq(
 			talk.mails[1].people[0].result.reply.code, cases[i].code);
+		talk_end(&talk);
+	}
+}
+END_TEST
+
+/* A small chunk that is on its way goes out to its end: the replies to those
+ * before it are still to come, and may be yes. */
+START_TEST(a_421_in_the_midst_of_a_chunk)
+{
+	static const struct {
+		/** Before the chunk's end, and behind it. */
+		const char *say, *more;
+		enum envoi_outcome first, second;
+	} cases[] = {
+		{"421 m\r\n503 r\r\n503 e\r\n250 R\r\n250 m\r\n250 r\r\n", "250 e\r\n",
+			ENVOI_OUTCOME_DEFERRED, ENVOI_OUTCOME_DELIVERED},
+		{"250 m\r\n421 r\r\n503 e\r\n250 R\r\n503 m\r\n503 r\r\n", "503 e\r\n",
+			ENVOI_OUTCOME_DEFERRED, ENVOI_OUTCOME_DEFERRED},
+		/* The echo comes before the chunk is whole. */
+		{"250 m\r\n250 r\r\n250 e\r\n421 R\r\n503 m\r\n503 r\r\n503 e\r\n", "",
+			ENVOI_OUTCOME_DELIVERED, ENVOI_OUTCOME_DEFERRED},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct talk talk;
+		talk_begin(&talk, OPTIONS(0));
+		talk_mail(&talk, BODY, 1);
+		talk_mail(&talk, BODY, 1);
+		talk.octets = strlen(BODY) + 3;
+		talk_greet(&talk, PIPE);
+		envoi_buffer_clear(&talk.said);
+		talk_server(&talk, cases[i].say);
+		talk_heard(&talk, "");
+		ck_assert(!talk.closed);
+		talk.octets = SIZE_MAX;
+		talk_turn(&talk);
+		talk_heard(&talk, "ject: x\r\n\r\nx\r\nQUIT\r\n");
+		talk_server(&talk, cases[i].more);
+		talk_server(&talk, "221 bye\r\n");
+		check_closed(&talk, ENVOI_CLOSE_REPLY);
+		ck_assert_int_eq(FACTS(&talk)->close_reply.code, 421);
+		ck_assert_int_eq(talk_outcome(&talk, 0, 0), cases[i].first);
+		ck_assert_int_eq(talk_outcome(&talk, 1, 0), cases[i].second);
 		talk_end(&talk);
 	}
 }
@@ -889,8 +960,10 @@ int main(void)
 	tcase_add_test(tcase, a_chunk_refused_for_the_only_one_in_lmtp);
 	tcase_add_test(tcase, a_chunk_refused_early_is_ended);
 	tcase_add_test(tcase, a_chunk_refused_behind_its_command_line);
+	tcase_add_test(tcase, a_reply_to_rset_in_a_session_that_is_to_end);
 	tcase_add_test(tcase, a_421_at_every_place);
 	tcase_add_test(tcase, replies_behind_a_421);
+	tcase_add_test(tcase, a_421_in_the_midst_of_a_chunk);
 	tcase_add_test(tcase, a_354_behind_a_421_gets_no_quit_as_a_message);
 	tcase_add_test(tcase, a_421_with_the_reply_to_ehlo);
 	tcase_add_test(tcase, sessions_are_freed_in_any_state);

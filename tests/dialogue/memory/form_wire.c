@@ -81,6 +81,7 @@ static const struct {
 	{"flush", false, 0},
 	/* Connections follow one another anyway. */
 	{"await", false, 0},
+	{"await-connect", false, 0},
 	/* There are no certificates. */
 	{"sni", false, 0},
 	{"resumed", false, 0},

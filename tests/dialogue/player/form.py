@@ -54,6 +54,7 @@ class Blob:
         self.name = name
         self.data = bytearray()
         self.mode = 0o600
+        self.size = None
 
 
 class Case:
@@ -72,6 +73,9 @@ class Case:
         self.args = []
         self.env = []
         self.hosts = []
+        self.resolver = None
+        self.resolver_signal = None
+        self.early_signal = None
         self.messages = []
         self.files = []
         self.secrets = []
@@ -103,7 +107,7 @@ BARE_STEPS = {
     "flush", "quiet", "lockstep", "stall", "closed", "close", "drop", "reset",
     "half-close", "unlisten", "wait-exit", "tls-end", "C-dot",
 }
-NUMBER_STEPS = {"await", "delay", "skip", "window"}
+NUMBER_STEPS = {"await", "await-connect", "delay", "skip", "window"}
 WORD_STEPS = {
     "split", "tls", "tls-fails", "sni", "resumed", "client-cert", "signal",
     "truncate", "append", "auth",
@@ -304,6 +308,13 @@ class Reader:
     def take_hosts(self, argument):
         self.case.hosts.append(self.text(argument))
 
+    def take_resolver(self, argument):
+        words = argument.decode("ascii").split()
+        if not 1 <= len(words) <= 2 or words[0] != "silent":
+            self.fail("resolver is silent, with or without the name of a signal")
+        self.case.resolver = words[0]
+        self.case.resolver_signal = words[1] if len(words) == 2 else None
+
     def take_message(self, argument):
         self.blob = Blob(self.text(argument))
         self.case.messages.append(self.blob)
@@ -319,6 +330,14 @@ class Reader:
         if self.blob is None:
             self.fail("mode before any file")
         self.blob.mode = int(argument, 8)
+
+    def take_size(self, argument):
+        if self.blob is None:
+            self.fail("size before any file")
+        self.blob.size = int(argument)
+
+    def take_early_signal(self, argument):
+        self.case.early_signal = argument.decode("ascii")
 
     def take_secret(self, argument):
         self.case.secrets.append(self.text(argument))

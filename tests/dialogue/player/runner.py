@@ -1,5 +1,6 @@
 """Runs one case: starts the servers and the client, and compares."""
 
+import errno
 import os
 import select
 import shutil
@@ -12,7 +13,7 @@ import time
 from . import check
 from .ledger import Ledger
 from .script import Runner, Script
-from .world import World, write_hosts
+from .world import World, make_silent, write_hosts
 
 OUTPUT_LIMIT = 8 << 20
 
@@ -113,6 +114,8 @@ class CaseRun:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as stream:
                 stream.write(data)
+                if blob.size is not None:
+                    stream.truncate(blob.size)
             os.chmod(path, blob.mode)
 
     def is_lowered(self):
@@ -188,8 +191,11 @@ class CaseRun:
         lowered = {}
         if self.is_lowered():
             lowered = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-        if case.hosts:
-            command = [*self.namespace, *write_hosts(self.folder, case.hosts), *command]
+        if case.hosts or case.resolver:
+            files = write_hosts(self.folder, case.hosts)
+            if case.resolver:
+                files += make_silent(self.folder)
+            command = [*self.namespace, *files, "--", *command]
         try:
             self.process = subprocess.Popen(
                 ["/bin/sh", "-c", wrap, "sh", limit, *command], env=environment,
@@ -205,6 +211,10 @@ class CaseRun:
         self.begin(self.read_stderr)
         if case.stdin is not None:
             self.begin(self.write_stdin)
+        if case.resolver:
+            self.begin(self.be_silent)
+        if case.early_signal:
+            self.begin(self.signal_early)
         self.begin(self.wait)
 
     def begin(self, function):
@@ -235,6 +245,54 @@ class CaseRun:
             stream.close()
         except OSError:
             pass
+
+    def open_resolver(self):
+        """The end of the FIFO that nothing is written to; None: nobody reads."""
+        try:
+            path = os.path.join(self.folder, "resolv.conf")
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return None
+
+    def be_silent(self):
+        """Wait until the client looks a name up, and leave it at that."""
+        while not self.exited.is_set() and not self.cancelled.wait(0.002):
+            asked = self.open_resolver()
+            if asked is None:
+                continue
+            if self.case.resolver_signal is not None:
+                self.signal(self.case.resolver_signal)
+            self.exited.wait(self.case.timeout)
+            os.close(asked)
+            asked = self.open_resolver()
+            if asked is not None:
+                os.close(asked)
+                self.fail(0, "the client is gone, and its lookup goes on")
+            return
+        if not self.cancelled.is_set():
+            self.fail(0, "the client looked no name up")
+
+    def catches(self, number):
+        """Has the client a handler for this signal?"""
+        try:
+            with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
+                for line in status:
+                    if line.startswith("SigCgt:"):
+                        return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+        except OSError:
+            pass
+        return False
+
+    def signal_early(self):
+        number = getattr(signal, "SIG" + self.case.early_signal)
+        while not self.exited.is_set() and not self.cancelled.wait(0.002):
+            if self.catches(number):
+                self.process.send_signal(number)
+                return
+        if not self.cancelled.is_set():
+            self.fail(0, "the client never handled SIG" + self.case.early_signal)
 
     def wait(self):
         self.process.wait()

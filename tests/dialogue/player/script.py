@@ -229,10 +229,16 @@ class Script:
 
     def do_await(self, step):
         """Wait until another connection of the case has been played."""
-        number = int(step.words[0])
+        self.wait_for(int(step.words[0]), lambda script: script.done)
+
+    def do_await_connect(self, step):
+        """Wait until there is another connection of the case."""
+        self.wait_for(int(step.words[0]), lambda script: True)
+
+    def wait_for(self, number, condition):
         while time.monotonic() < self.host.deadline:
             scripts = self.host.scripts
-            if len(scripts) >= number and scripts[number - 1].done:
+            if len(scripts) >= number and condition(scripts[number - 1]):
                 return
             if self.host.cancelled.wait(0.005):
                 break

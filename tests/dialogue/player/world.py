@@ -15,22 +15,23 @@ def has_ipv6():
         return False
 
 
-# A hosts file of one's own, for one process and its children: $1 and $2 are
-# laid over the system's files where only they see it.
-OWN_HOSTS = (
-    'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"'
+# Files of one's own, for one process and its children: each of the pairs before
+# "--" is laid over the system's file where only they see it.
+OWN_FILES = (
+    'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit; shift 2; done; shift; exec "$@"'
 )
+RESOLVER = "/etc/resolv.conf"
 
 
 def find_namespace():
     """The words that start a process with its own hosts file; None: no way."""
     with tempfile.TemporaryDirectory() as folder:
-        hosts, switch = write_hosts(folder, [b"127.0.0.1 probe.example.org"])
+        files = write_hosts(folder, [b"127.0.0.1 probe.example.org"])
         for flags in ("-m", "-rm"):
-            words = ["unshare", flags, "/bin/sh", "-c", OWN_HOSTS, "sh"]
+            words = ["unshare", flags, "/bin/sh", "-c", OWN_FILES, "sh"]
             try:
                 done = subprocess.run(
-                    [*words, hosts, switch, "true"], stdin=subprocess.DEVNULL,
+                    [*words, *files, "--", "true"], stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             except OSError:
                 return None
@@ -40,14 +41,21 @@ def find_namespace():
 
 
 def write_hosts(folder, lines):
-    """Write hosts and nsswitch.conf; return their paths."""
+    """Write hosts and nsswitch.conf; return what they are laid over."""
     hosts = os.path.join(folder, "hosts")
     switch = os.path.join(folder, "nsswitch.conf")
     with open(hosts, "wb") as stream:
         stream.write(b"\n".join([*lines, b""]))
     with open(switch, "w", encoding="ascii") as stream:
         stream.write("hosts: files\n")
-    return hosts, switch
+    return [hosts, "/etc/hosts", switch, "/etc/nsswitch.conf"]
+
+
+def make_silent(folder):
+    """A resolver's configuration that cannot be read to its end."""
+    fifo = os.path.join(folder, "resolv.conf")
+    os.mkfifo(fifo)
+    return [fifo, RESOLVER]
 
 
 class World:
