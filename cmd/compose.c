@@ -141,9 +141,7 @@ static int print_body(struct envoi_message *message, struct envoi_error *err)
 {
 	struct envoi_body *body = NULL;
 	char out[16384];
-	if (envoi_message_scan(message, err) != 0
-		|| envoi_body_open(envoi_message_as_it_is(message), false, &body, err)
-			   != 0) {
+	if (envoi_body_open(envoi_message_as_it_is(message), false, &body, err) != 0) {
 		return -1;
 	}
 	int result = 0;
@@ -162,7 +160,18 @@ static int print_body(struct envoi_message *message, struct envoi_error *err)
 	return result;
 }
 
-static int print_input(struct envoi_input *input, struct envoi_error *err)
+/* As it would be sent: with its header repaired. */
+static int print_message(const struct envoi_request *request,
+	struct envoi_message *message, struct envoi_error *err)
+{
+	struct envoi_envelope envelope;
+	int result = envoi_request_prepare(request, message, &envelope, err);
+	envoi_envelope_finish(&envelope);
+	return result == 0 ? print_body(message, err) : -1;
+}
+
+static int print_input(const struct envoi_request *request, struct envoi_input *input,
+	struct envoi_error *err)
 {
 	struct envoi_message *message = NULL;
 	struct envoi_message *second = NULL;
@@ -178,7 +187,7 @@ static int print_input(struct envoi_input *input, struct envoi_error *err)
 			err, ENVOI_STATUS_USAGE, "--print is for one message");
 	}
 	if (result == 0) {
-		result = print_body(message, err);
+		result = print_message(request, message, err);
 	}
 	envoi_message_free(second);
 	envoi_message_free(message);
@@ -198,7 +207,7 @@ enum envoi_status compose_print(const struct envoi_request *request)
 			request->sources[0], request->mbox, &input, &err);
 	}
 	if (result == 0) {
-		result = print_input(input, &err);
+		result = print_input(request, input, &err);
 	}
 	if (input != request->composed) {
 		envoi_input_free(input);

@@ -318,7 +318,7 @@ static int choose_account(
 	if (load_files(c, err) != 0 || connection_chain(c, &options, err) != 0) {
 		return -1;
 	}
-	if (c->chain.accounts[0]->server_count == 0) {
+	if (c->chain.accounts[0]->server_count == 0 && !c->serverless) {
 		return no_server(c, err);
 	}
 	bool secrets = false;
@@ -368,5 +368,5 @@ int connection_complete(struct connection *c, const char *sender, struct envoi_e
 		open_log(c);
 	}
 	c->request.observer = ui_observer(&c->ui);
-	return ui_check_output(&c->ui, err);
+	return c->serverless ? 0 : ui_check_output(&c->ui, err);
 }

@@ -93,6 +93,8 @@ struct connection {
 	bool has_server;
 	/** Nobody will be connected to: there is nothing to log. */
 	bool offline;
+	/** Not even a server is needed, and stdout is not for a report. */
+	bool serverless;
 };
 
 void connection_init(struct connection *c);

@@ -293,10 +293,7 @@ static int complete(struct send *send, struct cmd_parser *parser, struct envoi_e
 	if (choose_sources(send, parser, err) != 0) {
 		return -1;
 	}
-	if (send->print) {
-		return make_message(send, err);
-	}
-	if (send->recipient_count == 0 && !request->read_recipients) {
+	if (send->recipient_count == 0 && !request->read_recipients && !send->print) {
 		(void)envoi_error_set(err, ENVOI_STATUS_USAGE, "no recipients given");
 		envoi_error_hint(
 			err, "--to ADDR names one, -t reads them from the message");
@@ -310,7 +307,8 @@ static int complete(struct send *send, struct cmd_parser *parser, struct envoi_e
 	if (envoi_request_deduplicate(request) != 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
-	send->connection.offline = send->dry_run;
+	send->connection.offline = send->dry_run || send->print;
+	send->connection.serverless = send->print;
 	if (connection_complete(&send->connection, send->sender, err) != 0) {
 		return -1;
 	}
