@@ -164,7 +164,6 @@ static const struct {
 	{"early-signal", "a signal before the first connection"},
 	{"resolver", "a resolver that does not answer"},
 	{"no-helo", "the name of the machine"},
-	{"repair", "what is made differs each time"},
 	{"no-from", "a wrong command line"},
 	{"user", "a login"},
 	{"password", "a login"},
@@ -203,6 +202,8 @@ static bool take_head(struct reader *r, const char *keyword)
 		c->helo = keep_string(r->text);
 	} else if (strcmp(keyword, "to") == 0) {
 		add_string(&c->recipients, &c->recipient_count, r->text);
+	} else if (strcmp(keyword, "repair") == 0) {
+		c->repair = true;
 	} else if (strcmp(keyword, "no-to") == 0) {
 		r->no_recipients = true;
 	} else if (strcmp(keyword, "arg") == 0) {
@@ -281,6 +282,11 @@ static void take(struct reader *r, struct envoi_span line)
 	}
 	r->text =
 		(struct envoi_span){text.len > 0 ? text.data + text.start : "", text.len};
+	/* Where that is missing, it is made, and another one each time. */
+	r->named = r->named
+		   || (keyword[0] == 'M'
+			   && envoi_span_starts_nocase(r->text, "message-id:"));
+	r->matched = r->matched || strcmp(keyword, "C~") == 0;
 	if (is_wire) {
 		form_take_wire(r, keyword[0], keyword[1]);
 	} else if (!form_take_step(r, keyword) && !take_head(r, keyword)
@@ -360,6 +366,9 @@ static void finish(struct reader *r)
 	}
 	if (c->connection_count == 0 && c->unfit == NULL) {
 		c->unfit = "no connection";
+	}
+	if (c->repair && (!r->named || r->matched) && c->unfit == NULL) {
+		c->unfit = "what is made differs each time";
 	}
 	for (size_t i = 0; i < c->connection_count; i++) {
 		r->connection = &c->connections[i];

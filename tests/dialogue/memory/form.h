@@ -84,6 +84,8 @@ struct conversation {
 	/** Why it is not played; NULL: it is. */
 	const char *unfit;
 	char *helo;
+	/** The header is repaired. */
+	bool repair;
 	char *sender;
 	char **recipients;
 	size_t recipient_count;

@@ -20,6 +20,8 @@ struct reader {
 	/** The argument, as it stands and unescaped. */
 	struct envoi_span raw;
 	struct envoi_span text;
+	/** A message has its identifier; a line of the client is a pattern. */
+	bool named, matched;
 	char *error;
 	size_t error_size;
 	bool bad;

@@ -187,7 +187,10 @@ const char *order_make(struct order *order, const struct conversation *c)
 {
 	struct envoi_request *request = &order->request;
 	*order = (struct order){.request = {.sessions = 1, .stop_fd = -1}, .tls = -1};
+	static const struct envoi_repair rules;
 	order->relay.session.helo = c->helo;
+	request->raw = !c->repair;
+	request->repair = c->repair ? &rules : NULL;
 	order->sources = text_alloc(c->arg_count + c->source_count + 1, sizeof(char *));
 	size_t count = 0;
 	const char *why = read_args(order, c, &count);
