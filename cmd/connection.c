@@ -294,7 +294,10 @@ static int no_server(const struct connection *c, struct envoi_error *err)
 int connection_chain(struct connection *c, struct envoi_account_options *options,
 	struct envoi_error *err)
 {
-	/* A command must not be left behind by one who was ended. */
+	if (envoi_config_file(c->config, 0) == NULL) {
+		return envoi_chain_init(&c->chain, c->config, options, warn, NULL, err);
+	}
+	/* A file's command must not be left behind by one who was ended. */
 	ui_watch_signals(&c->ui);
 	options->stop_fd = c->ui.stop_pipe[0];
 	int result = envoi_chain_init(&c->chain, c->config, options, warn, NULL, err);
