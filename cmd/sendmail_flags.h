@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include <envoi/error.h>
+#include <envoi/session.h>
 
 /** By which name the program was called. */
 enum sendmail_name {
@@ -69,14 +70,6 @@ enum sendmail_errors {
 	SENDMAIL_ERRORS_MAIL_ONLY,
 };
 
-/** Bits of sendmail_flags.notify; 0: nothing was said. */
-enum {
-	SENDMAIL_NOTIFY_NEVER = 1 << 0,
-	SENDMAIL_NOTIFY_FAILURE = 1 << 1,
-	SENDMAIL_NOTIFY_DELAY = 1 << 2,
-	SENDMAIL_NOTIFY_SUCCESS = 1 << 3,
-};
-
 /** Which part of the queue, -qI, -qR, -qS: what it has to have in it. */
 struct sendmail_selection {
 	/** 'I', 'R', 'S'. */
@@ -122,7 +115,7 @@ struct sendmail_flags {
 	const char *log;
 	/** -O QueueDirectory, -oQ; NULL. */
 	const char *queue;
-	/** -N */
+	/** -N: ENVOI_NOTIFY_...; 0: nothing was said. */
 	unsigned notify;
 	/** -R: "HDRS", "FULL"; NULL. */
 	const char *dsn_return;

@@ -251,7 +251,7 @@ int sendmail_take_N(
 		}
 		p += n + 1;
 	}
-	if ((bits & SENDMAIL_NOTIFY_NEVER) != 0 && bits != SENDMAIL_NOTIFY_NEVER) {
+	if ((bits & ENVOI_NOTIFY_NEVER) != 0 && bits != ENVOI_NOTIFY_NEVER) {
 		return ignore(reader, "N", value, "never stands alone");
 	}
 	reader->flags->notify = bits;
