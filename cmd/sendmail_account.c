@@ -277,7 +277,7 @@ int sendmail_open(struct sendmail *sendmail, struct envoi_error *err)
 	if (loaded == 0) {
 		look_ahead(sendmail);
 	}
-	if (said != NULL && sendmail->flags.mode != SENDMAIL_DIALOGUE
+	if (said != NULL
 		&& sendmail_parse_sender(sendmail, said, &sendmail->sender, err) != 0) {
 		return -1;
 	}

@@ -302,6 +302,10 @@ static bool is_to_be_kept(
 	if (message->input == NULL) {
 		return false;
 	}
+	if (message->sendmail->flags.mode == SENDMAIL_DIALOGUE) {
+		/* The answer says it, but for those it does not speak of. */
+		return message->delivered_count > 0 && message->failure_count > 0;
+	}
 	if (status == ENVOI_STATUS_OK || by_mail) {
 		return message->failure_count > 0 || status != ENVOI_STATUS_OK;
 	}

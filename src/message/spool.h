@@ -36,6 +36,11 @@ int envoi_spool_put(
 /** No more: the source can be read. IO. */
 int envoi_spool_end(struct envoi_spool *spool, struct envoi_error *err);
 
+/** An input of one message, all of source, of which it takes a new reference.
+ * SYSTEM. */
+int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
+	struct envoi_error *err);
+
 /** Frees what is needed for writing; the source stays. Also after the end. */
 void envoi_spool_drop(struct envoi_spool *spool);
 
