@@ -73,22 +73,25 @@ static int read_input(struct sendmail *sendmail, struct sendmail_message *messag
 	struct envoi_error *err)
 {
 	const struct sendmail_flags *flags = &sendmail->flags;
-	bool rest = false;
+	struct envoi_input_loss loss;
 	bool ignore_dots = flags->ignore_dots;
 	if (!flags->ignore_dots_said && sendmail->account_ready) {
 		ignore_dots = sendmail->connection.chain.accounts[0]->ignore_dots;
 	}
-	if (envoi_input_read(STDIN_FILENO, !ignore_dots, &message->input, &rest, err)
+	if (envoi_input_read(STDIN_FILENO, !ignore_dots, &message->input, &loss, err)
 		!= 0) {
 		if (err->status == ENVOI_STATUS_CANTCREATE) {
 			err->status = ENVOI_STATUS_TEMPORARY;
 		}
 		return -1;
 	}
-	if (rest) {
+	if (loss.rest) {
 		sendmail_syslog(sendmail, false,
 			"a line of one dot ended the message, more came behind it; -i "
 			"keeps such lines");
+	}
+	if (loss.nuls > 0) {
+		sendmail_syslog(sendmail, false, "NULs in the message were left out");
 	}
 	return 0;
 }

@@ -44,7 +44,9 @@ struct sendmail {
 	char domain[256];
 	/** The envelope's sender, owned. */
 	char *sender;
-	/** It is what was said, or made of the login. */
+	/** "from %F": the From field says it, where it can. */
+	bool sender_from_header;
+	/** All of it is there. */
 	bool account_ready;
 };
 

@@ -147,6 +147,7 @@ static int choose_sender(struct sendmail *sendmail, struct envoi_error *err)
 			       : envoi_error_set(
 				       err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
+	sendmail->sender_from_header = account->sender_from_header;
 	return sendmail->sender != NULL ? 0 : make_sender(sendmail, err);
 }
 

@@ -56,28 +56,21 @@ static void make_received(const struct sendmail *sendmail, char *out, size_t siz
 		t.tm_sec);
 }
 
-static int repair(const struct sendmail_message *message, struct envoi_message *mail,
-	struct envoi_error *err)
+static int repair(const struct sendmail_message *message, const char *sender,
+	struct envoi_message *mail, struct envoi_error *err)
 {
 	const struct sendmail *sendmail = message->sendmail;
-	const struct envoi_account *account = sendmail->connection.chain.accounts[0];
 	char received[600];
 	make_received(sendmail, received, sizeof(received));
-	const struct envoi_repair rules = {
-		.keep_bcc = account->keep_bcc,
-		.from = account->from_header,
-		.date = account->date_header,
-		.msgid = account->msgid_header,
-		.undisclosed = account->undisclosed_recipients ? ENVOI_UNDISCLOSED_ON
-							       : ENVOI_UNDISCLOSED_AUTO,
-		.sender = message->sender,
-		.full_name = sendmail->flags.full_name != NULL ? sendmail->flags.full_name
-							       : account->full_name,
-		.domain = sendmail->domain,
+	struct envoi_repair rules = {
+		.sender = sender,
+		.full_name = sendmail->flags.full_name,
 		.host = sendmail->host,
 		.now = (int64_t)time(NULL),
 		.received = received,
 	};
+	envoi_account_repair(sendmail->connection.chain.accounts[0], &rules);
+	rules.domain = sendmail->domain;
 	return envoi_message_repair(mail, &rules, err);
 }
 
@@ -110,6 +103,20 @@ static int no_recipients(const struct sendmail_message *message, struct envoi_er
 	return envoi_error_set(err, ENVOI_STATUS_USAGE, "no recipients given");
 }
 
+/* The first address of From that is a whole one. */
+static int take_sender(
+	void *context, const struct envoi_list_item *item, struct envoi_error *err)
+{
+	struct envoi_envelope *envelope = context;
+	if (envelope->sender != NULL || item->mailbox == NULL || item->bare) {
+		return 0;
+	}
+	envelope->sender = strdup(item->mailbox);
+	return envelope->sender != NULL
+		       ? 0
+		       : envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+}
+
 /* For envoi_request: who it is for, and its header. */
 static int make_envelope(void *context, struct envoi_message *mail,
 	struct envoi_envelope *ret_envelope, struct envoi_error *err)
@@ -125,11 +132,17 @@ static int make_envelope(void *context, struct envoi_message *mail,
 	if (envoi_envelope_deduplicate(ret_envelope) != 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
-	ret_envelope->sender = strdup(message->sender);
+	if (message->sendmail->sender_from_header
+		&& envoi_message_senders(mail, take_sender, ret_envelope, err) != 0) {
+		return -1;
+	}
+	if (ret_envelope->sender == NULL) {
+		ret_envelope->sender = strdup(message->sender);
+	}
 	if (ret_envelope->sender == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
-	return repair(message, mail, err);
+	return repair(message, ret_envelope->sender, mail, err);
 }
 
 /* -- what came of it --------------------------------------------------------- */
@@ -388,6 +401,7 @@ enum envoi_status sendmail_send(struct sendmail_message *message)
 	request.sources = name;
 	request.source_count = 1;
 	request.composed = message->input;
+	request.long_lines = c->chain.accounts[0]->long_lines;
 	request.sender = message->sender;
 	request.envelope = make_envelope;
 	request.envelope_context = message;

@@ -1,6 +1,7 @@
 /*
  * A message from a descriptor as a sendmail program reads it: a line of one
- * dot may end it, and what comes behind is read and dropped.
+ * dot may end it, and what comes behind is read and dropped. So are NULs: no
+ * server takes them, and a caller that sends some has nobody to ask.
  */
 #include <envoi/message.h>
 
@@ -33,7 +34,7 @@ struct stream {
 	struct envoi_spool spool;
 	bool until_dot;
 	enum dot_state state;
-	bool rest;
+	struct envoi_input_loss loss;
 };
 
 static ssize_t read_some(int fd, char *out, size_t n)
@@ -79,12 +80,13 @@ static int give_back(struct stream *stream, struct envoi_error *err)
 static int put(struct stream *stream, const char *data, size_t n, struct envoi_error *err)
 {
 	if (!stream->until_dot) {
-		return envoi_spool_put(&stream->spool, data, n, err);
+		return envoi_spool_put_text(
+			&stream->spool, data, n, &stream->loss.nuls, err);
 	}
 	while (n > 0) {
 		size_t taken = 1;
 		if (stream->state == DOT_ENDED) {
-			stream->rest = true;
+			stream->loss.rest = true;
 			return 0;
 		}
 		if (stream->state == DOT_START && data[0] == '.') {
@@ -100,7 +102,9 @@ static int put(struct stream *stream, const char *data, size_t n, struct envoi_e
 			taken = 0;
 		} else {
 			taken = inside(stream, data, n);
-			if (envoi_spool_put(&stream->spool, data, taken, err) != 0) {
+			if (envoi_spool_put_text(
+				    &stream->spool, data, taken, &stream->loss.nuls, err)
+				!= 0) {
 				return -1;
 			}
 		}
@@ -148,7 +152,7 @@ static int check(int fd, struct envoi_error *err)
 }
 
 int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
-	bool *ret_rest, struct envoi_error *err)
+	struct envoi_input_loss *ret_loss, struct envoi_error *err)
 {
 	struct stream stream = {.fd = fd, .until_dot = until_dot, .state = DOT_START};
 	struct envoi_source *source = NULL;
@@ -162,7 +166,7 @@ int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
 		   && envoi_spool_end(&stream.spool, err) == 0) {
 		result = envoi_input_of(source, ret_input, err);
 	}
-	*ret_rest = stream.rest;
+	*ret_loss = stream.loss;
 	envoi_spool_drop(&stream.spool);
 	envoi_source_unref(source);
 	free(block);

@@ -48,8 +48,9 @@ static void begin_message(struct talk *talk)
 static void add_octets(struct talk *talk, struct envoi_span octets)
 {
 	if (talk->trouble.status == ENVOI_STATUS_OK) {
-		(void)envoi_spool_put(
-			&talk->spool, octets.data, octets.len, &talk->trouble);
+		uint64_t nuls = 0;
+		(void)envoi_spool_put_text(
+			&talk->spool, octets.data, octets.len, &nuls, &talk->trouble);
 	}
 }
 

@@ -85,14 +85,15 @@ static void check(const char *text, size_t split, bool until_dot, const char *ex
 	struct envoi_input *input = NULL;
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	struct copied copied = {.n = 0};
-	bool rest = true;
+	struct envoi_input_loss loss;
 	pid_t pid;
 	int status, fd = writer(text, strlen(text), split, &pid);
-	ck_assert_int_eq(envoi_input_read(fd, until_dot, &input, &rest, &err), 0);
+	ck_assert_int_eq(envoi_input_read(fd, until_dot, &input, &loss, &err), 0);
 	ck_assert_int_eq(envoi_input_copy(input, copy, &copied, &err), 0);
 	ck_assert_uint_eq(copied.n, strlen(expected));
 	ck_assert_mem_eq(copied.text, expected, copied.n);
-	ck_assert_int_eq(rest, expected_rest);
+	ck_assert_int_eq(loss.rest, expected_rest);
+	ck_assert_uint_eq(loss.nuls, 0);
 	envoi_input_free(input);
 	(void)close(fd);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -118,7 +119,7 @@ START_TEST(big)
 	struct envoi_input *input = NULL;
 	struct envoi_message *message = NULL;
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	bool rest = false;
+	struct envoi_input_loss loss;
 	pid_t pid;
 	int status;
 	ck_assert_ptr_nonnull(text);
@@ -128,8 +129,8 @@ START_TEST(big)
 	text[500000] = '.';
 	text[500001] = '\n';
 	int fd = writer(text, n, 3, &pid);
-	ck_assert_int_eq(envoi_input_read(fd, true, &input, &rest, &err), 0);
-	ck_assert(rest);
+	ck_assert_int_eq(envoi_input_read(fd, true, &input, &loss, &err), 0);
+	ck_assert(loss.rest);
 	ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
 	ck_assert_int_eq(envoi_message_scan(message, &err), 0);
 	/* 10,000 lines, each with a CR, behind an empty one. */
@@ -143,19 +144,41 @@ START_TEST(big)
 }
 END_TEST
 
+START_TEST(nuls)
+{
+	static const char text[] = "\0a\0\0b\n.\0\nc\0";
+	struct envoi_input *input = NULL;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	for (size_t split = 0; split < sizeof(text); split++) {
+		struct envoi_input_loss loss;
+		struct copied copied = {.n = 0};
+		pid_t pid;
+		int status, fd = writer(text, sizeof(text) - 1, split, &pid);
+		ck_assert_int_eq(envoi_input_read(fd, true, &input, &loss, &err), 0);
+		ck_assert_int_eq(envoi_input_copy(input, copy, &copied, &err), 0);
+		ck_assert_uint_eq(copied.n, 6);
+		ck_assert_mem_eq(copied.text, "ab\n.\nc", 6);
+		ck_assert_uint_eq(loss.nuls, 5);
+		envoi_input_free(input);
+		(void)close(fd);
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	}
+}
+END_TEST
+
 START_TEST(unreadable)
 {
 	struct envoi_input *input = NULL;
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	bool rest;
+	struct envoi_input_loss loss;
 	int fd = open("/tmp", O_RDONLY);
-	ck_assert_int_eq(envoi_input_read(fd, true, &input, &rest, &err), -1);
+	ck_assert_int_eq(envoi_input_read(fd, true, &input, &loss, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
 	(void)close(fd);
-	ck_assert_int_eq(envoi_input_read(fd, true, &input, &rest, &err), -1);
+	ck_assert_int_eq(envoi_input_read(fd, true, &input, &loss, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
 	fd = open("/dev/null", O_WRONLY);
-	ck_assert_int_eq(envoi_input_read(fd, true, &input, &rest, &err), -1);
+	ck_assert_int_eq(envoi_input_read(fd, true, &input, &loss, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
 	(void)close(fd);
 }
@@ -168,13 +191,14 @@ START_TEST(no_place)
 	char *text = calloc(n, 1);
 	struct envoi_input *input = NULL;
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	bool rest;
+	struct envoi_input_loss loss;
 	pid_t pid;
 	int status;
 	ck_assert_ptr_nonnull(text);
+	memset(text, 'x', n);
 	ck_assert_int_eq(setenv("TMPDIR", "/nonexistent", 1), 0);
 	int fd = writer(text, n, 0, &pid);
-	ck_assert_int_eq(envoi_input_read(fd, true, &input, &rest, &err), -1);
+	ck_assert_int_eq(envoi_input_read(fd, true, &input, &loss, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_CANTCREATE);
 	(void)close(fd);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -191,6 +215,7 @@ int main(void)
 	TCase *tc = tcase_create("stream");
 	tcase_add_loop_test(tc, dots, 0, (int)(sizeof(rows) / sizeof(rows[0])));
 	tcase_add_test(tc, big);
+	tcase_add_test(tc, nuls);
 	tcase_add_test(tc, unreadable);
 	tcase_add_test(tc, no_place);
 	suite_add_tcase(suite, tc);
