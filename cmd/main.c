@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <unistd.h>
+
+#include "hygiene.h"
 #include "ui.h"
 
 static const struct {
@@ -16,6 +19,7 @@ static const struct {
 	{"send", cmd_send, "send messages over SMTP or LMTP, and say how it ended"},
 	{"probe", cmd_probe, "connect, greet, show what the server offers, send nothing"},
 	{"config", cmd_config, "check the configuration, or explain what it says"},
+	{"sendmail", cmd_sendmail_word, "what sendmail(8) is; also without a word"},
 	{"sink", cmd_sink, "a small local receiver for trying things out"},
 	{"help", cmd_help, "this text, or that of a command"},
 };
@@ -26,7 +30,7 @@ static int print_commands(void)
 {
 	puts("usage: envoi COMMAND [OPTION]... [ARGUMENT]...\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		printf("  %-8s %s\n", commands[i].word, commands[i].help);
+		printf("  %-9s %s\n", commands[i].word, commands[i].help);
 	}
 	puts("\n\"envoi help COMMAND\" tells the options; envoi(1) is the manual.");
 	return 0;
@@ -63,9 +67,34 @@ int cmd_help(int argc, char **argv)
 	return print_commands();
 }
 
+/* A program that callers know by its name. NULL: this is envoi. */
+static int (*find_personality(const char *path))(int, char **)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} names[] = {
+		{"sendmail", cmd_sendmail},
+		{"mailq", cmd_mailq},
+		{"newaliases", cmd_newaliases},
+	};
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i].name) == 0) {
+			return names[i].run;
+		}
+	}
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
-	ui_secure_descriptors();
+	hygiene_begin();
+	int (*personality)(int, char **) = find_personality(argc > 0 ? argv[0] : "");
+	if (personality != NULL) {
+		return personality(argc, argv);
+	}
 	for (size_t i = 0; argc > 1 && i < COMMAND_COUNT; i++) {
 		if (strcmp(argv[1], commands[i].word) == 0) {
 			return commands[i].run(argc - 1, argv + 1);
@@ -78,5 +107,9 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		return print_commands();
 	}
-	return no_such_command(argc > 1 ? argv[1] : NULL);
+	/* A person who tries what happens, and no caller of sendmail. */
+	if (argc <= 1 && isatty(STDIN_FILENO)) {
+		return no_such_command(NULL);
+	}
+	return cmd_sendmail(argc, argv);
 }

@@ -150,11 +150,11 @@ _envoi()
 	local cur=${words[n - 1]} previous=${words[n - 2]} command=${words[1]}
 	COMPREPLY=()
 	if ((n <= 2)); then
-		_envoi_offer "send probe config sink help --help --version"
+		_envoi_offer "send probe config sendmail sink help --help --version"
 		return
 	fi
 	if [[ $command == help ]]; then
-		_envoi_offer "send probe config sink"
+		_envoi_offer "send probe config sendmail sink"
 		return
 	fi
 	if [[ $cur == --*=* ]]; then

@@ -20,13 +20,14 @@ set -l offered 'PIPELINING CHUNKING SIZE 8BITMIME ENHANCEDSTATUSCODES STARTTLS'
 complete -c envoi -f
 complete -c envoi -n __envoi_no_command -a send -d 'send messages'
 complete -c envoi -n __envoi_no_command -a probe -d 'show what a server offers'
+complete -c envoi -n __envoi_no_command -a sendmail -d 'send a message as sendmail does'
 complete -c envoi -n __envoi_no_command -a config -d 'check or explain the configuration'
 complete -c envoi -n __envoi_no_command -a sink -d 'a small local receiver'
 complete -c envoi -n __envoi_no_command -a help -d 'the list of commands, or the options of one'
 complete -c envoi -n __envoi_no_command -l help -d 'show the commands'
 complete -c envoi -n __envoi_no_command -l version -d 'show the version'
 
-complete -c envoi -n '__envoi_command help' -a 'send probe config sink'
+complete -c envoi -n '__envoi_command help' -a 'send probe config sendmail sink'
 complete -c envoi -n '__envoi_command send' -F
 complete -c envoi -n '__envoi_command probe' -a "$schemes"
 complete -c envoi -n '__envoi_command config' -a 'check explain'

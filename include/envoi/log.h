@@ -31,6 +31,8 @@ struct envoi_log_options {
 	const char *time_format;
 	/** "LOG_MAIL", "mail", "LOG_LOCAL0"; NULL: no syslog. */
 	const char *facility;
+	/** Who writes to syslog; NULL: "envoi". */
+	const char *ident;
 };
 
 struct envoi_log;

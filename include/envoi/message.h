@@ -75,6 +75,31 @@ struct envoi_body;
 int envoi_input_open(const char *path, enum envoi_mbox mbox,
 	struct envoi_input **ret_input, struct envoi_error *err);
 
+/** What was read and is not in the message. */
+struct envoi_input_loss {
+	/** Something stood behind the line of one dot. */
+	bool rest;
+	/** So many NULs: no server takes them. */
+	uint64_t nuls;
+};
+
+/**
+ * Reads fd to its end as one message, as a sendmail program does. until_dot: a
+ * line of one dot ends it, what comes behind is dropped; so are NULs. Waits as
+ * long as it takes; a writer never gets stuck, whatever fails here.
+ *
+ * NOINPUT: closed, a directory. IO: read error; the temporary file cannot be
+ * written. CANTCREATE, SYSTEM as envoi_input_open().
+ */
+int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
+	struct envoi_input_loss *ret_loss, struct envoi_error *err);
+
+/** Gives the octets of an input of one message to take(), as they were read.
+ * -1: what take() said, IO, SYSTEM; BUG: it is an mbox or a Maildir. */
+int envoi_input_copy(struct envoi_input *input,
+	int (*take)(void *context, const char *data, size_t n, struct envoi_error *err),
+	void *context, struct envoi_error *err);
+
 /** Closes it. Messages taken from it stay usable. Accepts NULL. */
 void envoi_input_free(struct envoi_input *input);
 

@@ -85,6 +85,10 @@
 #define ENVOI_LIMIT_CONFIG_PARENTS 32
 /* Accounts that take over from another one, in all. */
 #define ENVOI_LIMIT_FALLBACKS 8
+/* An alias file: tens of thousands of names. */
+#define ENVOI_LIMIT_ALIASES (1u << 20)
+/* Aliases that lead to each other, in a row. */
+#define ENVOI_LIMIT_ALIAS_DEPTH 100
 /* Faults of a configuration that are told. */
 #define ENVOI_LIMIT_DIAGNOSTICS 100
 

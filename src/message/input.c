@@ -147,6 +147,31 @@ int envoi_input_open(const char *path, enum envoi_mbox mbox,
 	return 0;
 }
 
+int envoi_input_copy(struct envoi_input *input,
+	int (*take)(void *context, const char *data, size_t n, struct envoi_error *err),
+	void *context, struct envoi_error *err)
+{
+	struct envoi_view view;
+	struct envoi_reader reader = {0};
+	struct envoi_span span;
+	if (input->maildir != NULL || input->mbox != ENVOI_MBOX_NONE) {
+		return envoi_error_set(
+			err, ENVOI_STATUS_BUG, "an input of many messages");
+	}
+	if (envoi_view_open(&view, input->source, err) != 0) {
+		return -1;
+	}
+	int result = envoi_reader_init(&reader, &view, 0, input->source->size,
+		ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
+	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
+		&& span.len > 0) {
+		result = take(context, span.data, span.len, err);
+	}
+	envoi_reader_finish(&reader);
+	envoi_view_close(&view);
+	return result;
+}
+
 void envoi_input_free(struct envoi_input *input)
 {
 	if (input != NULL) {

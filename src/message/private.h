@@ -53,11 +53,6 @@ int envoi_message_new(struct envoi_source *source, uint64_t start, uint64_t end,
 int envoi_input_source(const char *path, enum envoi_mbox mbox,
 	struct envoi_source **ret_source, struct envoi_error *err);
 
-/** An input of one message, all of source, of which it takes a new reference.
- * SYSTEM. */
-int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
-	struct envoi_error *err);
-
 /** Makes these the fields of a message whose header and body are read: its
  * pieces and facts are made anew. The fields are copied. SYSTEM. */
 int envoi_message_set_header(struct envoi_message *message,

@@ -33,8 +33,18 @@ int envoi_spool_begin(
 int envoi_spool_put(
 	struct envoi_spool *spool, const char *data, size_t n, struct envoi_error *err);
 
+/** Appends all octets but NULs, and adds to *dropped how many of them there
+ * were. */
+int envoi_spool_put_text(struct envoi_spool *spool, const char *data, size_t n,
+	uint64_t *dropped, struct envoi_error *err);
+
 /** No more: the source can be read. IO. */
 int envoi_spool_end(struct envoi_spool *spool, struct envoi_error *err);
+
+/** An input of one message, all of source, of which it takes a new reference.
+ * SYSTEM. */
+int envoi_input_of(struct envoi_source *source, struct envoi_input **ret_input,
+	struct envoi_error *err);
 
 /** Frees what is needed for writing; the source stays. Also after the end. */
 void envoi_spool_drop(struct envoi_spool *spool);

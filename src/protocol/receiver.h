@@ -21,7 +21,9 @@
  *
  * Only CRLF ends a command; a line that a bare LF ends is refused. Only
  * CRLF.CRLF ends data: a bare CR or LF there is an octet like any other, so
- * nothing that another server might take for an end is one here.
+ * nothing that another server might take for an end is one here. The client of
+ * a local session (a program of this machine on a pipe) may use LF instead: its
+ * first line says which, and from then on only that counts.
  *
  * Times are microseconds of any monotonic clock.
  */
@@ -41,6 +43,9 @@ struct envoi_receiver_options {
 	const char *hostname;
 	/** LHLO only, and a reply for each recipient (RFC 2033). */
 	bool lmtp;
+	/** A program of this machine on a pipe: it may use LF, go without EHLO
+	 * or HELO, and put a blank before a path. */
+	bool local;
 	/** ENVOI_EXT_ bits to offer, of PIPELINING, CHUNKING, SIZE, 8BITMIME,
 	 * ENHANCEDSTATUSCODES, STARTTLS (while TLS is off); others mean nothing. */
 	uint32_t extensions;

@@ -278,9 +278,13 @@ bool envoi_receiver_step_command(struct envoi_receiver *receiver,
 		return true;
 	}
 	receiver->shown = false;
+	if (receiver->options.local && !receiver->ends_known) {
+		receiver->ends_known = true;
+		receiver->lf_only = !crlf;
+	}
 	/* The octets stay where they are until more are received. */
 	envoi_buffer_consume(&receiver->in, length);
-	if (!crlf) {
+	if (!crlf && !receiver->lf_only) {
 		refuse_line(receiver, line, "line ends in a bare LF, not in CRLF");
 	} else if (!is_text(line)) {
 		refuse_line(receiver, line, "control octet in a command");

@@ -1,7 +1,9 @@
 /*
  * The octets of a message (RFC 5321 4.5.2, RFC 3030, RFC 1870).
  *
- *     data  = *( line CRLF ) "." CRLF    ; each line's first dot is dropped
+ *     data  = *( line CRLF ) "." CRLF    ; each line's first dot is dropped,
+ *                                        ; LF in place of CRLF where it is
+ *                                        ; the line end of the session
  *     chunk = n octets, as they are
  *
  * Nothing but a line of one dot between two CRLFs ends data. What a refused
@@ -213,7 +215,8 @@ static size_t run_length(struct envoi_receiver *receiver, struct envoi_span in)
 		size_t end = (size_t)(lf - in.data);
 		bool after_cr = end > 0 ? in.data[end - 1] == '\r' : receiver->after_cr;
 		at = end + 1;
-		if (after_cr && (at == in.len || in.data[at] == '.')) {
+		if ((after_cr || receiver->lf_only)
+			&& (at == in.len || in.data[at] == '.')) {
 			receiver->line_start = true;
 			receiver->after_cr = false;
 			return at;
@@ -232,10 +235,16 @@ bool envoi_receiver_step_data(struct envoi_receiver *receiver,
 		return false;
 	}
 	if (receiver->line_start && in.data[0] == '.') {
-		if (in.len < 2 || (in.data[1] == '\r' && in.len < 3)) {
+		if (receiver->lf_only && in.len >= 2 && in.data[1] == '\n') {
+			envoi_buffer_consume(&receiver->in, 2);
+			end_data(receiver, ret_event);
+			return true;
+		}
+		if (in.len < 2
+			|| (!receiver->lf_only && in.data[1] == '\r' && in.len < 3)) {
 			return false;
 		}
-		if (in.data[1] == '\r' && in.data[2] == '\n') {
+		if (!receiver->lf_only && in.data[1] == '\r' && in.data[2] == '\n') {
 			envoi_buffer_consume(&receiver->in, 3);
 			end_data(receiver, ret_event);
 			return true;

@@ -59,6 +59,9 @@ struct envoi_receiver {
 	bool tls;
 	bool started;
 	bool eof;
+	/** The line end of a local session is known; it is LF. */
+	bool ends_known;
+	bool lf_only;
 	/** The line at the front of the input was shown to the caller. */
 	bool shown;
 	/** MESSAGE_ABORT, CLOSED is to be told. */

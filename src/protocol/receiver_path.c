@@ -68,6 +68,9 @@ static bool take_argument(struct envoi_receiver *receiver, bool mail,
 	if (envoi_span_starts_nocase(*args, keyword)) {
 		args->data += n;
 		args->len -= n;
+		if (receiver->options.local) {
+			*args = envoi_span_trim(*args);
+		}
 		found = take_path(args, ret_path);
 	}
 	switch (found) {
@@ -143,7 +146,7 @@ enum envoi_receiver_event envoi_receiver_do_mail(
 {
 	struct envoi_span path;
 	uint32_t seen = 0;
-	if (receiver->hello == RECEIVER_HELLO_NONE) {
+	if (receiver->hello == RECEIVER_HELLO_NONE && !receiver->options.local) {
 		envoi_receiver_say(receiver, 503, "5.5.1",
 			receiver->options.lmtp ? "LHLO first" : "EHLO or HELO first");
 		return ENVOI_RECEIVER_NONE;

@@ -37,6 +37,7 @@ struct envoi_log {
 	char *account;
 	char *file;
 	char *time_format;
+	char *ident;
 	/** -1: none. */
 	int facility;
 	/** In the order they came. */
@@ -76,7 +77,9 @@ int envoi_log_new(const struct envoi_log_options *options, struct envoi_log **re
 	log->held_tail = &log->held;
 	log->facility = facility;
 	const char *format = options->time_format;
+	const char *ident = options->ident;
 	if (copy(&log->account, options->account) != 0
+		|| copy(&log->ident, ident != NULL ? ident : "envoi") != 0
 		|| copy(&log->file, options->file) != 0
 		|| copy(&log->time_format, format != NULL ? format : "%b %d %H:%M:%S")
 			   != 0) {
@@ -107,6 +110,7 @@ void envoi_log_free(struct envoi_log *log)
 	free(log->account);
 	free(log->file);
 	free(log->time_format);
+	free(log->ident);
 	free(log);
 }
 
@@ -143,8 +147,8 @@ static int write_line(struct envoi_log *log, const struct held *held,
 		result = no_memory(err);
 	} else {
 		if (log->facility >= 0) {
-			envoi_log_to_syslog(
-				log->facility, held->status != ENVOI_STATUS_OK, text);
+			envoi_log_to_syslog(log->ident, log->facility,
+				held->status != ENVOI_STATUS_OK, text);
 		}
 		if (log->file != NULL) {
 			result = envoi_log_to_file(

@@ -36,7 +36,7 @@ enum envoi_status envoi_log_status(const struct envoi_message_report *report);
 int envoi_log_facility(const char *name);
 
 /** A line, without its end, to syslog. */
-void envoi_log_to_syslog(int facility, bool failed, const char *line);
+void envoi_log_to_syslog(const char *ident, int facility, bool failed, const char *line);
 
 /** A line, without its end, to a file, with the time in front. path "-":
  * stdout. 0 or -1 as envoi_log_message(). */

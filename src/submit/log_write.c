@@ -53,9 +53,9 @@ int envoi_log_facility(const char *name)
 	return -1;
 }
 
-void envoi_log_to_syslog(int facility, bool failed, const char *line)
+void envoi_log_to_syslog(const char *ident, int facility, bool failed, const char *line)
 {
-	openlog("envoi", LOG_PID, facility);
+	openlog(ident, LOG_PID, facility);
 	syslog(failed ? LOG_ERR : LOG_INFO, "%s", line);
 	closelog();
 }

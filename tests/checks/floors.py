@@ -36,7 +36,11 @@ FLOORS = {
         {"error", "address", "message", "server", "session", "tls"},
         {"openssl"},
     ),
-    "config": ({"base", "message"}, {"error", "address", "message", "secret", "config"}, set()),
+    "config": (
+        {"base", "message"},
+        {"error", "address", "aliases", "message", "secret", "config"},
+        set(),
+    ),
     "submit": (
         {"base", "protocol", "message", "net", "config"},
         EVERY_PUBLIC - {"sink"},

@@ -1,5 +1,5 @@
 #!/bin/sh
-# manual.sh ENVOI SOURCE-FOLDER: mandoc has nothing to say against the manual;
+# manual.sh ENVOI SOURCE-FOLDER: mandoc has nothing to say against the manuals;
 # each "envoi send" of its EXAMPLES and of README.md is accepted with --dry-run;
 # each exit status of the program is in its table.
 set -eu
@@ -10,7 +10,7 @@ failed=0
 skipped=0
 
 if command -v mandoc >/dev/null; then
-	mandoc -Tlint -Wwarning "$page" || failed=1
+	mandoc -Tlint -Wwarning "$page" "$root/cmd/sendmail.8" || failed=1
 else
 	echo "no mandoc: not linted"
 	skipped=77

@@ -22,6 +22,7 @@ enum {
 	SETUP_NO_CHUNKING = 1 << 2,
 	SETUP_TLS = 1 << 3,
 	SETUP_TRACE = 1 << 4,
+	SETUP_LOCAL = 1 << 5,
 };
 
 struct run {
@@ -143,6 +144,7 @@ static void hold(
 	struct envoi_receiver_options options = {
 		.hostname = "mx",
 		.lmtp = (setup & SETUP_LMTP) != 0,
+		.local = (setup & SETUP_LOCAL) != 0,
 		.extensions =
 			ENVOI_EXT_PIPELINING | ENVOI_EXT_SIZE | ENVOI_EXT_8BITMIME
 			| ((setup & SETUP_NO_CODES) != 0 ? 0

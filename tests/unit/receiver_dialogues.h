@@ -342,6 +342,23 @@
 			 "503 5.5.1 not within a transaction\r\n",
 		"mail: "},
 
+	/* A program on a pipe: its first line says which line end counts. */
+	{"local, LF", LOCAL,
+		B("MAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\n..x\n.\r\n.\nQUIT\n"),
+		GREETING OK OK GO_AHEAD STORED "221 2.0.0 bye\r\n",
+		"mail:a@b rcpt:c@d begin data=.x\\x0A\\x0D\\x0A " DONE "closed "},
+	{"local, CRLF", LOCAL,
+		B("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\n.\n.\r\n\r\n.\r\n"
+		  "NOOP\nNOOP\r\n"),
+		GREETING OK OK GO_AHEAD STORED
+		"500 5.5.2 line ends in a bare LF, not in CRLF\r\n250 2.0.0 ok\r\n",
+		"mail:a@b rcpt:c@d begin data=x\\x0A.\\x0A.\\x0D\\x0A\\x0D\\x0A " DONE},
+	{"local, CRLF in a session of LF", LOCAL, B("NOOP\nNOOP\r\n"),
+		GREETING "250 2.0.0 ok\r\n250 2.0.0 ok\r\n", ""},
+	{"local, blanks before a path", LOCAL,
+		B("MAIL FROM: <a@b>\r\nRCPT TO:  <c@d>\r\n"), GREETING OK OK,
+		"mail:a@b rcpt:c@d "},
+
 	{"commands are shown before they are obeyed", TRACE,
 		B("NOOP\r\nX\x1b\r\n" HELLO "MAIL FROM:<a@b>\r\n"),
 		GREETING "250 2.0.0 ok\r\n500 5.5.2 control octet in a command\r\n"

@@ -24,6 +24,7 @@ enum {
 	WHOLE = 1 << 4,
 	PLAIN_CODES = 1 << 5,
 	NO_CHUNKING = 1 << 6,
+	LOCAL = 1 << 7,
 };
 
 /* One run: everything said, and everything told, as text. */
@@ -41,6 +42,7 @@ static void run_init(struct run *run, int how)
 	struct envoi_receiver_options options = {
 		.hostname = "mx",
 		.lmtp = (how & LMTP) != 0,
+		.local = (how & LOCAL) != 0,
 		.tls = (how & TLS) != 0,
 		.extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_CHUNKING | ENVOI_EXT_SIZE
 			      | ENVOI_EXT_8BITMIME | ENVOI_EXT_STARTTLS

@@ -1,0 +1,125 @@
+/*
+ * The sendmail personality, shared by its files.
+ *
+ *     sendmail.c             by which name it is called, and the modes
+ *     sendmail_flags.c       the words of the command line
+ *     sendmail_take.c        what each of them means
+ *     sendmail_account.c     who we are, where mail goes, aliases
+ *     sendmail_recipients.c  who it is for
+ *     sendmail_message.c     one message on its way: header, submission, status
+ *     sendmail_dead.c        what could not be sent is kept in dead.letter
+ *     sendmail_dialogue.c    -bs
+ */
+#ifndef CMD_SENDMAIL_H
+#define CMD_SENDMAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <envoi/aliases.h>
+#include <envoi/message.h>
+#include <envoi/submit.h>
+
+#include "connection.h"
+#include "sendmail_flags.h"
+
+/** Somebody who does not get the message. */
+struct sendmail_failure {
+	/** As it was written, or a mailbox. */
+	char *address;
+	struct envoi_error error;
+	/** Nothing will help: it was refused. */
+	bool permanent;
+};
+
+struct sendmail {
+	struct sendmail_flags flags;
+	struct connection connection;
+	/** NULL: none. */
+	struct envoi_aliases *aliases;
+	/** This host, and those whose addresses are looked up as aliases. */
+	char host[256];
+	const char *hosts[3];
+	/** Of bare names. */
+	char domain[256];
+	/** The envelope's sender, owned. */
+	char *sender;
+	/** "from %F": the From field says it, where it can. */
+	bool sender_from_header;
+	/** All of it is there. */
+	bool account_ready;
+};
+
+/** One message. Zeroed at first. */
+struct sendmail_message {
+	struct sendmail *sendmail;
+	/** Owned. */
+	struct envoi_input *input;
+	/** Of the arguments, or of the dialogue. */
+	struct envoi_envelope envelope;
+	/** Of the message: NULL is that of the personality. */
+	const char *sender;
+	/** -t */
+	bool read_recipients;
+	struct sendmail_failure *failures;
+	size_t failure_count;
+	/** Those who have it. */
+	char **delivered;
+	size_t delivered_count;
+	/** What was told on the way; for people, if it ends badly. */
+	struct envoi_error *notes;
+	size_t note_count;
+	/** Somebody was tried. */
+	bool tried;
+	/** The last good reply, "250 2.0.0 Ok: queued as 4F2A"; "". */
+	char reply[512];
+	/** The reason for the status. */
+	struct envoi_error error;
+	/** Where it is kept; "". */
+	char kept[512];
+};
+
+/* sendmail_account.c */
+
+/** To syslog, under the name of -L. */
+void sendmail_syslog(const struct sendmail *sendmail, bool failed, const char *text);
+/** Names of this host, and the domain of bare names as far as no account is
+ * needed for it. */
+void sendmail_find_names(struct sendmail *sendmail);
+/** Account, sender, aliases, log: all that delivery needs. */
+int sendmail_open(struct sendmail *sendmail, struct envoi_error *err);
+/** What was said or made: a canonical sender of text. */
+int sendmail_parse_sender(const struct sendmail *sendmail, const char *text,
+	char **ret_sender, struct envoi_error *err);
+/** Path of the alias file, NULL: there is none. */
+const char *sendmail_alias_file(const struct sendmail *sendmail);
+/** Only configuration and aliases; for -bi and -bv. */
+int sendmail_open_aliases(struct sendmail *sendmail, struct envoi_error *err);
+
+/* sendmail_recipients.c */
+
+/** The addresses of text, through the aliases. What is bad is a failure of the
+ * message. -1: SYSTEM. */
+int sendmail_add_text(
+	struct sendmail_message *message, const char *text, struct envoi_error *err);
+int sendmail_add_item(struct sendmail_message *message, const char *text,
+	const struct envoi_list_item *item, struct envoi_error *err);
+int sendmail_fail(struct sendmail_message *message, const char *address, size_t n,
+	const struct envoi_error *why, bool permanent, struct envoi_error *err);
+
+/* sendmail_message.c */
+
+/** Sends it, or keeps it; says what has to be said, and frees nothing. */
+enum envoi_status sendmail_send(struct sendmail_message *message);
+void sendmail_message_finish(struct sendmail_message *message);
+
+/* sendmail_dead.c */
+
+/** Appends the message to ~/dead.letter; message->kept is where. */
+int sendmail_keep(struct sendmail_message *message, struct envoi_error *err);
+
+/* sendmail_dialogue.c */
+
+enum envoi_status sendmail_dialogue(struct sendmail *sendmail);
+
+#endif
