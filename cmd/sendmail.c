@@ -80,9 +80,6 @@ static int read_input(struct sendmail *sendmail, struct sendmail_message *messag
 	}
 	if (envoi_input_read(STDIN_FILENO, !ignore_dots, &message->input, &loss, err)
 		!= 0) {
-		if (err->status == ENVOI_STATUS_CANTCREATE) {
-			err->status = ENVOI_STATUS_TEMPORARY;
-		}
 		return -1;
 	}
 	if (loss.rest) {

@@ -88,8 +88,8 @@ struct envoi_input_loss {
  * line of one dot ends it, what comes behind is dropped; so are NULs. Waits as
  * long as it takes; a writer never gets stuck, whatever fails here.
  *
- * NOINPUT: closed, a directory. IO: read error; the temporary file cannot be
- * written. CANTCREATE, SYSTEM as envoi_input_open().
+ * NOINPUT: closed, a directory. IO: read error. TEMPORARY: the temporary file
+ * cannot be made or written. SYSTEM as envoi_input_open(). err is not NULL.
  */
 int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
 	struct envoi_input_loss *ret_loss, struct envoi_error *err);

@@ -35,6 +35,8 @@ struct stream {
 	bool until_dot;
 	enum dot_state state;
 	struct envoi_input_loss loss;
+	/** It was read, and could not be written. */
+	bool no_place;
 };
 
 static ssize_t read_some(int fd, char *out, size_t n)
@@ -130,10 +132,19 @@ static int read_all(struct stream *stream, char *block, struct envoi_error *err)
 		}
 		if (result == 0) {
 			result = put(stream, block, (size_t)got, err);
+			stream->no_place =
+				result != 0 && err->status != ENVOI_STATUS_SYSTEM;
 		}
 	}
 	/* A lone dot at the very end ends it as well, ".\r" does not. */
 	return result == 0 && stream->state == DOT_CR ? give_back(stream, err) : result;
+}
+
+static int end(struct stream *stream, struct envoi_error *err)
+{
+	int result = envoi_spool_end(&stream->spool, err);
+	stream->no_place = result != 0 && err->status != ENVOI_STATUS_SYSTEM;
+	return result;
 }
 
 static int check(int fd, struct envoi_error *err)
@@ -162,9 +173,12 @@ int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
 		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	} else if (check(fd, err) == 0 && envoi_source_new("-", &source, err) == 0
 		   && envoi_spool_begin(&stream.spool, source, err) == 0
-		   && read_all(&stream, block, err) == 0
-		   && envoi_spool_end(&stream.spool, err) == 0) {
+		   && read_all(&stream, block, err) == 0 && end(&stream, err) == 0) {
 		result = envoi_input_of(source, ret_input, err);
+	}
+	if (result != 0 && stream.no_place) {
+		/* The disk may have room later. */
+		err->status = ENVOI_STATUS_TEMPORARY;
 	}
 	*ret_loss = stream.loss;
 	envoi_spool_drop(&stream.spool);

@@ -199,7 +199,7 @@ START_TEST(no_place)
 	ck_assert_int_eq(setenv("TMPDIR", "/nonexistent", 1), 0);
 	int fd = writer(text, n, 0, &pid);
 	ck_assert_int_eq(envoi_input_read(fd, true, &input, &loss, &err), -1);
-	ck_assert_int_eq(err.status, ENVOI_STATUS_CANTCREATE);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_TEMPORARY);
 	(void)close(fd);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
