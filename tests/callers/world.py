@@ -15,6 +15,7 @@ Each caller sends the same several ways:
 """
 
 import atexit
+import base64
 import email
 import email.policy
 import json
@@ -91,6 +92,14 @@ def name(field):
     return field.partition(b":")[0].strip().decode().lower()
 
 
+def in_ascii(field):
+    """A short subject in UTF-8, as one encoded word."""
+    start, text = field[:9], field[9:]
+    if field.isascii() or start != b"Subject: " or len(text) > 45:
+        return field
+    return start + b"=?UTF-8?B?" + base64.b64encode(text) + b"?="
+
+
 def repaired(given, words):
     """What the manual says envoi makes of it, but for the fields that it adds."""
     text = given.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -98,7 +107,7 @@ def repaired(given, words):
         text = re.sub(rb"(?s)(^|\n)\.\n.*", rb"\1", text)
     text = re.sub(rb"\A(>*From .*\n)+", b"", text)
     header, body = fields(text)
-    kept = [BARE.sub(rb"\1\2@" + DOMAIN.encode() + rb"\3", f) for f in header if name(f) not in DROPPED]
+    kept = [BARE.sub(rb"\1\2@" + DOMAIN.encode() + rb"\3", in_ascii(f)) for f in header if name(f) not in DROPPED]
     if body and not body.endswith(b"\n"):
         body += b"\n"
     return kept, body
