@@ -32,6 +32,29 @@ class Python(CallerCase):
         self.sends(email.policy.default, "-t -oi")
         self.assert_message(f"box-python-{self.boxes - 2}-bcc")
 
+    def test_long_lines_and_bare_octets(self):
+        """Nobody said how they are encoded, and a line is longer than SMTP allows: they are encoded so
+        that the same comes out."""
+        text = "Grüße\n" + "word " * 1000 + "\n." + "x" * 3000 + "\nend"
+        box = self.box()
+        self.quiet(self.start("direct", "sendmail", "-i", f"{box}@example.org", stdin=(
+            f"Subject: {SUBJECT}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{text}").encode()))
+        self.assert_message(box, text=text)
+        self.assertLessEqual(max(map(len, self.arrived(box).split(b"\n"))), 998)
+
+    def test_mixed_ends(self):
+        """CRLF, LF and CR in one message, the last line without any."""
+        for words in (["-i"], ["-i", "-t"]):
+            box = self.box()
+            self.quiet(self.start("recorded", "sendmail", *words, f"{box}@example.org", stdin=(
+                b"From: alice\r\nTo: bob (B)\nSubject: mixed\r\n\r\n\r\none\ntwo\r\n.\r\n.\nfour\rfive\r\rend")
+                if words == ["-i"] else
+                b"From: alice\r\nBcc: carl@example.org,\r\n\tdora@example.org\nX: mixed\r\n\r\n.\r\n.\nend\r"
+                .replace(b"carl", b"box-carl").replace(b"dora", b"box-dora")))
+            self.assert_repaired(box, " ".join([*words, "BOX@example.org"]))
+        for box in ("box-carl", "box-dora"):
+            self.assertEqual(len(self.world.postfix.arrived(box, 1)), 1)
+
     def test_subprocess_crlf(self):
         self.sends(email.policy.SMTP, "-t -oi")
 
