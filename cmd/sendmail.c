@@ -245,6 +245,21 @@ static enum envoi_status no_queue(struct sendmail *sendmail)
 
 /* -- the command ------------------------------------------------------------- */
 
+/* envoi queue does what mailq does, and -q: all of it, now, in silence. */
+static enum envoi_status list_queue(void)
+{
+	char command[] = "queue", list[] = "list";
+	char *argv[] = {command, list, NULL};
+	return (enum envoi_status)cmd_queue(2, argv);
+}
+
+static enum envoi_status run_queue(void)
+{
+	char command[] = "queue", word[] = "run", now[] = "--now", quiet[] = "--quiet";
+	char *argv[] = {command, word, now, quiet, NULL};
+	return (enum envoi_status)cmd_queue(4, argv);
+}
+
 static enum envoi_status run(struct sendmail *sendmail, int argc, char **argv)
 {
 	if (sendmail->flags.version) {
@@ -256,8 +271,7 @@ static enum envoi_status run(struct sendmail *sendmail, int argc, char **argv)
 	case SENDMAIL_DIALOGUE:
 		return sendmail_dialogue(sendmail);
 	case SENDMAIL_LIST:
-		puts("Mail queue is empty");
-		return ENVOI_STATUS_OK;
+		return list_queue();
 	case SENDMAIL_ALIASES:
 		return check_aliases(sendmail);
 	case SENDMAIL_VERIFY:
@@ -270,6 +284,7 @@ static enum envoi_status run(struct sendmail *sendmail, int argc, char **argv)
 	case SENDMAIL_LOOP:
 		return no_queue(sendmail);
 	case SENDMAIL_RUN:
+		return run_queue();
 	case SENDMAIL_STATISTICS:
 	case SENDMAIL_VERSION:
 		break;
