@@ -106,8 +106,8 @@ class Mailutils(Mailer):
         def send(how, box):
             bcc = ["-a", f"Bcc: {box}-bcc@example.org"] if how not in ("refused", "dead") else []
             return self.start(
-                how, "mail.mailutils", "-N", "-E", "set nosave", "-E", "set nodot", "-s", SUBJECT, *bcc, *more, f"{box}@example.org",
-                stdin=TEXT.encode())
+                how, "mail.mailutils", "-N", "-E", "set nosave", "-E", "set nodot", "-s", SUBJECT, *bcc, *more,
+                f"{box}@example.org", stdin=TEXT.encode())
 
         self.each_way(send, words, refused=None, dead=None, **checks)
 
@@ -148,8 +148,9 @@ class Git(Mailer):
 
     def send(self, how, box, *more, patches=1):
         return self.start(
-            how, "git", "send-email", "--quiet", "--confirm=never", "--suppress-cc=all", f"--from=Älice <{FROM}>", *more,
-            f"--to={box}@example.org", *(f"{self.scratch}/patches/{p}" for p in self.patches[:patches]),
+            how, "git", "send-email", "--quiet", "--confirm=never", "--suppress-cc=all",
+            f"--from=Älice <{FROM}>", *more, f"--to={box}@example.org",
+            *(f"{self.scratch}/patches/{p}" for p in self.patches[:patches]),
             env=self.NAMES, cwd=self.scratch + "/repo")
 
     def assert_patch(self, box, number):

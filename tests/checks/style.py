@@ -16,7 +16,7 @@ FILE_LINES = 600
 FUNCTION_LINES = 60
 
 SUFFIXES = (".c", ".h", ".py", ".sh", ".bash", ".fish")
-SCRIPTS = ("scripts/", ".ci/", "completions/", "tests/dialogue/run", "tests/peers/run")
+SCRIPTS = ("scripts/", ".ci/", "completions/", "tests/dialogue/run", "tests/peers/run", "tests/callers/run")
 PROGRAM = ("cmd", "src", "include")
 SKIPPED = re.compile(r"(build|\.git$|\.pytest|__pycache__)")
 
