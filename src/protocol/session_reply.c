@@ -201,8 +201,9 @@ static void late_reply(struct envoi_session *s, const struct expected *e,
 		}
 		break;
 	case VERB_END:
-		end_reply(
-			s, work, e->recipient, positive ? reply : &s->facts.close_reply);
+		/* For nobody, it is nobody's, whatever is said. */
+		end_reply(s, work, e->recipient,
+			positive && work->accepted > 0 ? reply : &s->facts.close_reply);
 		break;
 	default:
 		break;

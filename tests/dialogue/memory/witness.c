@@ -298,8 +298,9 @@ static void answered(struct wire *wire, const struct due *due, int code)
 		wire->left = true;
 		return;
 	case WHAT_RSET:
-		/* What went behind it may meet the transaction it was to end. */
-		wire->strange = code / 100 != 2 && code != 421
+		/* What went behind it may meet the transaction it was to end;
+		 * behind a 421 a refusal is its echo. */
+		wire->strange = code / 100 != 2 && !wire->over
 				&& wire->first_due < wire->due_count;
 		break;
 	default:

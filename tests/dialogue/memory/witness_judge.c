@@ -18,9 +18,10 @@ struct record {
 	size_t begun;
 };
 
+/* No refusal. 3yz to MAIL or RCPT breaks the protocol, and says nothing. */
 static bool is_fine(int code)
 {
-	return code == 0 || code / 100 == 2;
+	return code < 400;
 }
 
 static bool was_for_somebody(const struct mail *mail)
