@@ -2,7 +2,7 @@
  * Calls beyond POSIX 2008; see the header. accept4(2), mkostemp(3) and some
  * codes of getaddrinfo(3), getentropy(3) are in POSIX 2024, or were in POSIX once, but
  * the C libraries declare them for _GNU_SOURCE only; O_TMPFILE and close_range(2) are
- * Linux.
+ * Linux, flock(2) is everywhere.
  */
 #define _GNU_SOURCE
 #include "base/gnu.h"
@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,6 +57,38 @@ int envoi_gnu_open_unnamed(const char *dir)
 	errno = ENOSYS;
 	return -1;
 #endif
+}
+
+int envoi_gnu_openat_unnamed(int dir, unsigned mode)
+{
+#ifdef O_TMPFILE
+	int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)mode);
+	if (fd < 0
+		&& (errno == EISDIR || errno == EOPNOTSUPP || errno == EINVAL
+			|| errno == ENOENT)) {
+		errno = ENOSYS;
+	}
+	return fd;
+#else
+	(void)dir;
+	(void)mode;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+int envoi_gnu_lock(int fd)
+{
+	int result;
+	do {
+		result = flock(fd, LOCK_EX | LOCK_NB);
+	} while (result != 0 && errno == EINTR);
+	return result;
+}
+
+int envoi_gnu_unlock(int fd)
+{
+	return flock(fd, LOCK_UN);
 }
 
 int envoi_gnu_random(void *out, size_t n)

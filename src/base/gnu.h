@@ -16,6 +16,16 @@ int envoi_gnu_accept(int listener);
  * close-on-exec. -1 with errno; ENOSYS: not to be had on this system. */
 int envoi_gnu_open_unnamed(const char *dir);
 
+/** The same in an open directory; mode as open(2). Unlike the above, it can be
+ * given a name. */
+int envoi_gnu_openat_unnamed(int dir, unsigned mode);
+
+/** Locks the open file for us alone, without waiting; the lock ends when it is
+ * given back or no descriptor of this opening is left. 0; -1 with errno,
+ * EWOULDBLOCK: somebody else has it. */
+int envoi_gnu_lock(int fd);
+int envoi_gnu_unlock(int fd);
+
 /** n octets, at most 256, that nobody can guess. -1 with errno. */
 int envoi_gnu_random(void *out, size_t n);
 

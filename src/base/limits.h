@@ -101,4 +101,14 @@
 /* Parts of one message that are told apart: some 250 octets each. */
 #define ENVOI_LIMIT_MIME_PARTS 4096
 
+/* Queue: an envelope; some 300,000 recipients. */
+#define ENVOI_LIMIT_ENVELOPE (16u << 20)
+/* Queue: what happened to a message, in its file: each try adds some 100 octets,
+ * and replies as below; there are at most some hundred. */
+#define ENVOI_LIMIT_JOURNAL (16u << 20)
+/* Queue: what is kept of a reply. */
+#define ENVOI_LIMIT_VERDICT_TEXT 1000
+/* Queue: names in a folder: memory for ids, 32 octets each. */
+#define ENVOI_LIMIT_QUEUE 10000000
+
 #endif

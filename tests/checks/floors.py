@@ -16,8 +16,8 @@ EVERY_PUBLIC = {path.stem for path in pathlib.Path(sys.argv[1]).glob("include/en
 
 # floor: (floors below, public headers, other libraries)
 FLOORS = {
-    # Internationalised names.
-    "base": (set(), {"error"}, {"idn2", "unistr"}),
+    # Internationalised names; flock(2).
+    "base": (set(), {"error"}, {"idn2", "unistr", "sys/file"}),
     "protocol": (
         {"base"},
         {"error", "session"},
@@ -41,8 +41,9 @@ FLOORS = {
         {"error", "address", "aliases", "message", "secret", "config"},
         set(),
     ),
+    "queue": ({"base", "message"}, {"error", "address", "message", "queue"}, set()),
     "submit": (
-        {"base", "protocol", "message", "net", "config"},
+        {"base", "protocol", "message", "net", "config", "queue"},
         EVERY_PUBLIC - {"sink"},
         set(),
     ),
@@ -60,7 +61,7 @@ C_LIBRARY = set(
 )
 POSIX = set(
     "arpa/inet dirent fcntl getopt grp net/if netdb netinet/in netinet/tcp poll pwd spawn strings"
-    " sys/mman sys/resource sys/select sys/socket sys/stat sys/time sys/types sys/uio sys/un"
+    " sys/mman sys/resource sys/select sys/socket sys/stat sys/statvfs sys/time sys/types sys/uio sys/un"
     " sys/wait syslog termios unistd".split()
 )
 
