@@ -3,6 +3,8 @@
  */
 #include <envoi/message.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,27 @@ int envoi_message_new(struct envoi_source *source, uint64_t start, uint64_t end,
 	message->as_it_is.face.message = message;
 	*ret_message = message;
 	return 0;
+}
+
+int envoi_message_of_file(const char *name, int fd, uint64_t start, uint64_t end,
+	struct envoi_message **ret_message, struct envoi_error *err)
+{
+	struct envoi_source *source = NULL;
+	if (envoi_source_new(name, &source, err) != 0) {
+		return -1;
+	}
+	source->kind = ENVOI_SOURCE_SPOOL;
+	source->size = end;
+	source->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int result = -1;
+	if (source->fd < 0) {
+		(void)envoi_error_sys(
+			err, ENVOI_STATUS_SYSTEM, errno, "cannot read %s", name);
+	} else {
+		result = envoi_message_new(source, start, end, 1, 0, ret_message, err);
+	}
+	envoi_source_unref(source);
+	return result;
 }
 
 void envoi_message_free(struct envoi_message *message)

@@ -59,6 +59,11 @@ int envoi_source_new(
 
 struct envoi_source *envoi_source_ref(struct envoi_source *source);
 
+/** A message that is octets [start, end) of an open file, which is not changed
+ * there as long as it is used; fd is duplicated. SYSTEM. */
+int envoi_message_of_file(const char *name, int fd, uint64_t start, uint64_t end,
+	struct envoi_message **ret_message, struct envoi_error *err);
+
 /** Gives one reference back; the last one frees. Accepts NULL. */
 void envoi_source_unref(struct envoi_source *source);
 
