@@ -1,0 +1,110 @@
+/*
+ * The spool on disk.
+ *
+ *     PATH/mail/ID      a message to be delivered
+ *     PATH/failed/ID    one that was given up, with the reasons
+ *     PATH/corrupt/ID   what stood in mail/ and could not be read, as it was
+ *     PATH/tmp/ID       drafts, where the system has no files without names
+ *
+ * One file is all there is of a message: envelope, octets and, behind these, the
+ * journal of what happened to its recipients (format.h). So there is no order in
+ * which parts could come and go. Its states, and the one step that leads there:
+ *
+ *     a draft, unnamed or in tmp/, locked     open(2)
+ *     in mail/, all recipients waiting        link(2) of the unnamed file, or
+ *                                             rename(2) from tmp/: not before its
+ *                                             fsync(2) returned, and told to the
+ *                                             giver not before that of mail/
+ *     in mail/, n records in its journal      write(2) of the record at its end,
+ *                                             counted from its fdatasync(2) on
+ *     and zeroes behind them                  posix_fallocate(3): room for records
+ *     in mail/, a record torn                 a crash inside that write: as if it
+ *                                             was not there, and cut off before
+ *                                             the next one is written
+ *     in failed/, or in mail/ again           rename(2), then fsync of both
+ *     in corrupt/                             rename(2)
+ *     gone                                    unlink(2)
+ *
+ * The lock is flock(2) on the file: its writer has it from the first moment,
+ * whoever sends or changes it from then on. With the lock, the name is looked at
+ * once more: another file there, or none, and the message is gone. It is given up
+ * behind the unlink or rename. A draft nobody holds the lock of is a dead one's.
+ *
+ * A failed fsync is never tried again on the same file: the system may have
+ * forgotten what it could not write. No name is ever followed through a link;
+ * what is not a regular file of one name, ours and closed to others, is corrupt.
+ *
+ * queue.c   folders, ids, scanning, sweeping
+ * draft.c   messages coming in
+ * entry.c   getting at them, moving and removing
+ * journal.c what happens to them
+ */
+#ifndef ENVOI_QUEUE_INTERNAL_H
+#define ENVOI_QUEUE_INTERNAL_H
+
+#include <envoi/queue.h>
+
+#include <sys/stat.h>
+
+#include "queue/format.h"
+
+struct envoi_queue {
+	char *path;
+	bool shared;
+	uint64_t reserve;
+	/** The folders. -1: not open. */
+	int places[ENVOI_QUEUE_PLACES];
+	int tmp;
+};
+
+/** Octets that texts of an entry point into. */
+struct block {
+	struct block *next;
+	char octets[];
+};
+
+struct envoi_entry {
+	struct envoi_queue *queue;
+	enum envoi_queue_place place;
+	char id[ENVOI_QUEUE_ID_SIZE];
+	int fd;
+	bool claimed;
+	struct envoi_format_head head;
+	struct block *blocks;
+	struct envoi_format_envelope envelope;
+	struct envoi_verdict *verdicts;
+	struct envoi_trials trials;
+	/** Where the next record goes, and whether a torn one is there. */
+	uint64_t end;
+	bool torn;
+};
+
+/* queue.c */
+bool envoi_queue_is_id(const char *name);
+/** SYSTEM. */
+int envoi_queue_make_id(char id[ENVOI_QUEUE_ID_SIZE], struct envoi_error *err);
+const char *envoi_queue_place_name(enum envoi_queue_place place);
+/** fsync(2) of a folder; what cannot be synced at all is no error. -1 with errno. */
+int envoi_queue_sync_folder(int fd);
+
+/* entry.c */
+/** A claimed entry of a file that is open and locked; fd is the entry's from then
+ * on, on success only. A result of enum envoi_queue_get, or -1. */
+int envoi_entry_open(struct envoi_queue *queue, enum envoi_queue_place place,
+	const char *id, int fd, struct envoi_entry **ret_entry, struct envoi_error *err);
+
+/** Gives it another place. On -1 (TEMPORARY) it has one of the two. */
+int envoi_entry_move(
+	struct envoi_entry *entry, enum envoi_queue_place place, struct envoi_error *err);
+
+/* journal.c */
+/** Reads the journal from its beginning to the end of the file, size. */
+int envoi_journal_read(struct envoi_entry *entry, uint64_t size, struct envoi_error *err);
+
+/* file.c */
+/** Reads all n octets; 1: the file ends before. -1 with errno. */
+int envoi_file_read(int fd, uint64_t offset, void *out, size_t n);
+/** Writes all n octets at offset. -1 with errno. */
+int envoi_file_write(int fd, uint64_t offset, const void *data, size_t n);
+
+#endif
