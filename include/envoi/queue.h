@@ -243,7 +243,7 @@ const struct envoi_trials *envoi_entry_trials(const struct envoi_entry *entry);
 /** Recipients of this fate. */
 size_t envoi_entry_count(const struct envoi_entry *entry, enum envoi_fate fate);
 
-/** Its message, to be freed before the entry. */
+/** Its message; it may outlive the entry. */
 int envoi_entry_message(const struct envoi_entry *entry,
 	struct envoi_message **ret_message, struct envoi_error *err);
 
@@ -262,7 +262,8 @@ int envoi_entry_reserve(struct envoi_entry *entry, struct envoi_error *err);
 int envoi_entry_settle(struct envoi_entry *entry, const size_t *indices, size_t n,
 	const struct envoi_verdict *verdict, struct envoi_error *err);
 
-/** It was tried; next: when it is to be again. */
+/** It was tried; next: when it is to be again. This one is not synced: when it is
+ * lost, it is tried too early, and no more. */
 int envoi_entry_defer(struct envoi_entry *entry, const struct envoi_trials *trials,
 	struct envoi_error *err);
 
@@ -275,5 +276,51 @@ int envoi_entry_revive(struct envoi_entry *entry, int64_t now, struct envoi_erro
 
 /** Deletes it. To be called when no recipient waits, or a person wants so. */
 int envoi_entry_remove(struct envoi_entry *entry, struct envoi_error *err);
+
+/* -- when: pure ---------------------------------------------------------------- */
+
+/** Minutes, doubling up to this; and how long and how often it is tried. */
+#define ENVOI_SCHEDULE_FIRST 60
+#define ENVOI_SCHEDULE_MOST 3600
+#define ENVOI_SCHEDULE_DAYS 5
+#define ENVOI_SCHEDULE_TRIES 20
+
+/** Trials after one more that failed at now: next is a minute later, doubling, an
+ * hour at most, give or take a quarter by chance. One that follows the last within
+ * seconds is not counted. why is copied by reference. */
+struct envoi_trials envoi_schedule_tried(
+	const struct envoi_trials *trials, int64_t now, uint32_t chance, const char *why);
+
+/** Is it to be tried now? What seems further ahead than an hour and its quarter
+ * was written before the clock went back: it is due. not_before as in the
+ * envelope: a person's wish, which holds. */
+bool envoi_schedule_is_due(
+	const struct envoi_trials *trials, int64_t not_before, int64_t now);
+
+/** When it will be: the time, now at the earliest. */
+int64_t envoi_schedule_due(
+	const struct envoi_trials *trials, int64_t not_before, int64_t now);
+
+/** Is it to be given up? After 5 days and 20 trials: a clock that jumps does not
+ * do it. expires as in the envelope: then, when it was tried at all. */
+bool envoi_schedule_is_over(
+	const struct envoi_trials *trials, int64_t expires, int64_t now);
+
+/** Is the sender to be told that it takes longer, after so many seconds? */
+bool envoi_schedule_is_late(
+	const struct envoi_trials *trials, int64_t after, int64_t now);
+
+/** Keeps a relay that is down from being asked again for each message. Zeroed: it
+ * is thought to be up. Times are of a monotonic clock, in seconds. */
+struct envoi_breaker {
+	unsigned failures;
+	int64_t until;
+};
+
+/** May it be asked? When it was down, one message shows how it is. */
+bool envoi_breaker_allows(const struct envoi_breaker *breaker, int64_t now);
+/** It took something; it took nothing: 30 s, doubling, 15 minutes at most. */
+void envoi_breaker_succeed(struct envoi_breaker *breaker);
+void envoi_breaker_fail(struct envoi_breaker *breaker, int64_t now);
 
 #endif

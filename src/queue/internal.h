@@ -38,6 +38,7 @@
  * draft.c   messages coming in
  * entry.c   getting at them, moving and removing
  * journal.c what happens to them
+ * schedule.c when to try; pure
  */
 #ifndef ENVOI_QUEUE_INTERNAL_H
 #define ENVOI_QUEUE_INTERNAL_H

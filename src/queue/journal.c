@@ -140,10 +140,10 @@ static int not_written(const struct envoi_entry *entry, struct envoi_error *err)
 		"cannot write to %s of queue '%s'", entry->id, entry->queue->path);
 }
 
-/* Writes and syncs the record in buffer, which stands at the entry's end, and
+/* Writes, and syncs, the record in buffer, which stands at the entry's end, and
  * follows it. Frees the buffer. */
-static int append(
-	struct envoi_entry *entry, struct envoi_buffer *buffer, struct envoi_error *err)
+static int append(struct envoi_entry *entry, struct envoi_buffer *buffer, bool sync,
+	struct envoi_error *err)
 {
 	struct envoi_span span = envoi_buffer_span(buffer);
 	struct block *block = add_block(entry, span.len);
@@ -159,7 +159,7 @@ static int append(
 	}
 	entry->torn = true;
 	if (envoi_file_write(entry->fd, entry->end, block->octets, span.len) != 0
-		|| fdatasync(entry->fd) != 0) {
+		|| (sync && fdatasync(entry->fd) != 0)) {
 		return not_written(entry, err);
 	}
 	entry->torn = false;
@@ -191,7 +191,7 @@ int envoi_entry_settle(struct envoi_entry *entry, const size_t *indices, size_t 
 	struct envoi_buffer buffer;
 	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
 	(void)envoi_record_put_verdict(&buffer, entry->end, verdict, indices, n);
-	return append(entry, &buffer, err);
+	return append(entry, &buffer, true, err);
 }
 
 int envoi_entry_defer(struct envoi_entry *entry, const struct envoi_trials *trials,
@@ -200,7 +200,7 @@ int envoi_entry_defer(struct envoi_entry *entry, const struct envoi_trials *tria
 	struct envoi_buffer buffer;
 	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
 	(void)envoi_record_put_trial(&buffer, entry->end, trials);
-	return append(entry, &buffer, err);
+	return append(entry, &buffer, false, err);
 }
 
 int envoi_entry_hold(struct envoi_entry *entry, bool held, struct envoi_error *err)
@@ -208,7 +208,7 @@ int envoi_entry_hold(struct envoi_entry *entry, bool held, struct envoi_error *e
 	struct envoi_buffer buffer;
 	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
 	(void)envoi_record_put_hold(&buffer, entry->end, held);
-	return append(entry, &buffer, err);
+	return append(entry, &buffer, true, err);
 }
 
 int envoi_entry_revive(struct envoi_entry *entry, int64_t now, struct envoi_error *err)
@@ -216,7 +216,7 @@ int envoi_entry_revive(struct envoi_entry *entry, int64_t now, struct envoi_erro
 	struct envoi_buffer buffer;
 	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
 	(void)envoi_record_put_revive(&buffer, entry->end, now);
-	if (append(entry, &buffer, err) != 0) {
+	if (append(entry, &buffer, true, err) != 0) {
 		return -1;
 	}
 	return envoi_entry_move(entry, ENVOI_QUEUE_MAIL, err);
