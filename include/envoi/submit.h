@@ -96,6 +96,9 @@ struct envoi_envelope {
 	/** The same, each once. */
 	char **recipients;
 	size_t count;
+	/** In place of the request's, when something is asked for. Its strings
+	 * are not owned, and outlive the message. */
+	struct envoi_dsn dsn;
 };
 
 /** Drops recipients that are the same mailbox as an earlier one; keeps the
@@ -165,6 +168,21 @@ struct envoi_request {
 	int (*envelope)(void *context, struct envoi_message *message,
 		struct envoi_envelope *ret_envelope, struct envoi_error *err);
 	void *envelope_context;
+	/**
+	 * More messages, behind those of the sources: the next one, which is the
+	 * run's then, or *ret_message NULL: no more. Called when there is room
+	 * for it; a run that finds no way out does not ask. -1: none, with a
+	 * warning. NULL: there are none.
+	 */
+	int (*next)(void *context, struct envoi_message **ret_message,
+		struct envoi_error *err);
+	/** Told of recipients (their indices, at least one) at the moment they are
+	 * settled for good, before anything else is done. NULL: nobody is. */
+	void (*settled)(void *context, const struct envoi_message *message,
+		const struct envoi_recipient *recipients, const size_t *indices,
+		size_t n);
+	/** Of both. */
+	void *context;
 	bool all_or_nothing;
 	/** For all recipients. Not offered: dropped, with one warning. */
 	struct envoi_dsn dsn;

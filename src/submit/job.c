@@ -66,12 +66,22 @@ void envoi_job_free(struct envoi_job *job)
 }
 
 /* All of these wait. 0, or -1: no memory. */
-static int set_recipients(struct item *item, const struct envoi_dsn *dsn,
+static int set_recipients(struct item *item, const struct envoi_request *request,
 	const char *const *recipients, size_t count)
 {
+	const struct envoi_dsn *dsn = envoi_dsn_is_wanted(&item->envelope.dsn)
+					      ? &item->envelope.dsn
+					      : &request->dsn;
+	item->dsn = dsn;
+	free(item->recipients);
+	free(item->places);
+	free(item->fresh);
 	item->recipients = calloc(count + 1, sizeof(*item->recipients));
 	item->places = calloc(count + 1, 1);
-	if (item->recipients == NULL || item->places == NULL) {
+	item->fresh =
+		request->settled != NULL ? calloc(count + 1, sizeof(*item->fresh)) : NULL;
+	if (item->recipients == NULL || item->places == NULL
+		|| (request->settled != NULL && item->fresh == NULL)) {
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -100,7 +110,7 @@ static struct item *item_new(
 	item->sender = request->sender;
 	item->name = envoi_span_dup(envoi_span_of(name));
 	if (item->name == NULL
-		|| set_recipients(item, &request->dsn, request->recipients,
+		|| set_recipients(item, request, request->recipients,
 			   envoi_request_reads_envelopes(request)
 				   ? 0
 				   : request->recipient_count)
@@ -123,11 +133,8 @@ static int prepare(struct envoi_job *job, struct item *item, struct envoi_error 
 	if (!envoi_request_reads_envelopes(request)) {
 		return result;
 	}
-	free(item->recipients);
-	free(item->places);
-	item->recipients = NULL;
-	if (set_recipients(item, &request->dsn,
-		    (const char *const *)item->envelope.recipients, item->envelope.count)
+	if (set_recipients(item, request, (const char *const *)item->envelope.recipients,
+		    item->envelope.count)
 		!= 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
@@ -181,6 +188,31 @@ static void next_input(struct envoi_job *job)
 	close_input(job, job->input++);
 }
 
+/* One that comes by itself. */
+static struct item *pull_next(struct envoi_job *job)
+{
+	const struct envoi_request *request = job->request;
+	struct envoi_message *message = NULL;
+	struct envoi_error err;
+	if (request->next == NULL || job->exhausted) {
+		return NULL;
+	}
+	if (request->next(request->context, &message, &err) != 0) {
+		envoi_job_warn(job, &err);
+		message = NULL;
+	}
+	job->exhausted = message == NULL;
+	if (message == NULL) {
+		return NULL;
+	}
+	struct item *item = item_new(job, message, envoi_message_name(message));
+	if (item == NULL) {
+		job->exhausted = true;
+		job->status = envoi_status_worse(ENVOI_STATUS_SYSTEM, job->status);
+	}
+	return item;
+}
+
 /* The next message of the inputs as an item. NULL: there is none. */
 static struct item *pull(struct envoi_job *job)
 {
@@ -214,7 +246,7 @@ static struct item *pull(struct envoi_job *job)
 		}
 		return item;
 	}
-	return NULL;
+	return pull_next(job);
 }
 
 /* Reads on until a message waits; false: there is none. */
@@ -266,6 +298,8 @@ void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 		/* It was said to another message, or is no refusal: in words. */
 		reply = NULL;
 	}
+	/* Whoever has more messages keeps them. */
+	job->exhausted = true;
 	while (job->waiting != NULL || has_more(job)) {
 		envoi_job_settle_waiting(job, job->waiting, outcome, phase, fault, reply);
 	}

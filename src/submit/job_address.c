@@ -78,8 +78,8 @@ bool envoi_job_fits_addresses(struct envoi_job *job, struct item *item, uint32_t
 void envoi_job_check_notifications(struct envoi_job *job, uint32_t usable)
 {
 	struct envoi_error err;
-	if (job->told_dsn || (usable & ENVOI_EXT_DSN) != 0
-		|| !envoi_dsn_is_wanted(&job->request->dsn)) {
+	if (job->told_dsn || (usable & ENVOI_EXT_DSN) != 0 || job->waiting == NULL
+		|| !envoi_dsn_is_wanted(job->waiting->dsn)) {
 		return;
 	}
 	job->told_dsn = true;

@@ -145,7 +145,7 @@ static struct flight *launch(
 		.recipients = flight->recipients,
 		.size = item->form->size,
 		.body = envoi_job_body_type(item->form),
-		.dsn = &job->request->dsn,
+		.dsn = item->dsn,
 		.all_or_nothing = job->request->all_or_nothing,
 		/* Not written to: the body is read from it. */
 		.user = (void *)(uintptr_t)item->form,
@@ -280,8 +280,7 @@ static bool land(struct envoi_job *job, struct item *item, size_t r,
 		wait_again(job, item, r);
 		return false;
 	}
-	item->places[r] = PLACE_SETTLED;
-	item->open--;
+	envoi_job_settle_place(item, r);
 	return true;
 }
 
@@ -340,6 +339,7 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 		in_doubt = in_doubt || doubt;
 	}
 	job->doubted = job->doubted || in_doubt;
+	envoi_job_tell_settled(job, item);
 	flight_free(flight);
 	envoi_job_report_settled(job);
 	return settled;

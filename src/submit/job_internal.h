@@ -39,6 +39,10 @@ struct item {
 	struct envoi_recipient *recipients;
 	size_t count;
 	unsigned char *places;
+	/** Settled, and not told yet; NULL: nobody is told. */
+	size_t *fresh;
+	size_t fresh_count;
+	const struct envoi_dsn *dsn;
 	/** Recipients by domain, for a server that limits domains; NULL: in the
 	 * order they were given. */
 	size_t *order;
@@ -76,6 +80,8 @@ struct envoi_job {
 	struct item *waiting;
 	/** The scan of the first that waits was ended by the request's stop_fd. */
 	bool stopped;
+	/** request->next has no more. */
+	bool exhausted;
 	size_t settled;
 	/** A message is in doubt. The first one may be an accident; further ones
 	 * are no progress: a server that dies at each dot would put them all
@@ -97,6 +103,10 @@ bool envoi_job_choose_form(struct envoi_job *job, struct item *item,
 enum envoi_body_type envoi_job_body_type(const struct envoi_form *form);
 
 /* job_settle.c */
+/** The recipient is settled: counted, and kept for telling. */
+void envoi_job_settle_place(struct item *item, size_t r);
+/** Tells of those that were settled. */
+void envoi_job_tell_settled(struct envoi_job *job, struct item *item);
 void envoi_job_warn(const struct envoi_job *job, const struct envoi_error *err);
 /** Messages that are settled are told in order, and forgotten. */
 void envoi_job_report_settled(struct envoi_job *job);

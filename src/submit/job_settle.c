@@ -27,6 +27,7 @@ void envoi_job_free_item(struct item *item)
 	envoi_message_free(item->message);
 	free(item->recipients);
 	free(item->places);
+	free(item->fresh);
 	free(item->order);
 	envoi_envelope_finish(&item->envelope);
 	free(item->name);
@@ -98,6 +99,25 @@ void envoi_job_link_waiting(struct envoi_job *job, struct item *item)
 	item->is_waiting = true;
 }
 
+void envoi_job_settle_place(struct item *item, size_t r)
+{
+	item->places[r] = PLACE_SETTLED;
+	item->open--;
+	if (item->fresh != NULL) {
+		item->fresh[item->fresh_count++] = r;
+	}
+}
+
+void envoi_job_tell_settled(struct envoi_job *job, struct item *item)
+{
+	const struct envoi_request *request = job->request;
+	if (item->fresh_count > 0) {
+		request->settled(request->context, item->message, item->recipients,
+			item->fresh, item->fresh_count);
+		item->fresh_count = 0;
+	}
+}
+
 static void settle_one(struct item *item, size_t i, enum envoi_outcome outcome,
 	enum envoi_phase phase, const struct envoi_error *fault,
 	const struct envoi_reply *reply)
@@ -113,8 +133,7 @@ static void settle_one(struct item *item, size_t i, enum envoi_outcome outcome,
 			result->error = envoi_span_dup(envoi_span_of(fault->text));
 		}
 	}
-	item->places[i] = PLACE_SETTLED;
-	item->open--;
+	envoi_job_settle_place(item, i);
 }
 
 void envoi_job_settle_recipient(struct envoi_job *job, struct item *item, size_t i,
@@ -122,6 +141,7 @@ void envoi_job_settle_recipient(struct envoi_job *job, struct item *item, size_t
 	const struct envoi_error *fault)
 {
 	settle_one(item, i, outcome, phase, fault, NULL);
+	envoi_job_tell_settled(job, item);
 	if (--item->waiting == 0) {
 		envoi_job_unlink_waiting(job, item);
 		envoi_job_report_settled(job);
@@ -139,6 +159,7 @@ void envoi_job_settle_waiting(struct envoi_job *job, struct item *item,
 		}
 	}
 	item->waiting = 0;
+	envoi_job_tell_settled(job, item);
 	envoi_job_unlink_waiting(job, item);
 	envoi_job_report_settled(job);
 }

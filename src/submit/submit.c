@@ -224,7 +224,8 @@ static int run_init(
 	struct run *run, const struct envoi_request *request, struct envoi_error *err)
 {
 	*run = (struct run){.request = request, .deadline = ENVOI_CLOCK_NEVER};
-	run->probe = request->source_count == 0 && request->recipient_count == 0;
+	run->probe = request->source_count == 0 && request->recipient_count == 0
+		     && request->next == NULL;
 	run->channel_count = run->probe ? 1 : count_channels(request);
 	run->channels = calloc(run->channel_count, sizeof(*run->channels));
 	run->fds = calloc(
