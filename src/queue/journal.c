@@ -191,7 +191,9 @@ int envoi_entry_settle(struct envoi_entry *entry, const size_t *indices, size_t 
 	struct envoi_buffer buffer;
 	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
 	(void)envoi_record_put_verdict(&buffer, entry->end, verdict, indices, n);
-	return append(entry, &buffer, true, err);
+	/* That it still waits may be forgotten. */
+	return append(entry, &buffer,
+		verdict->fate != ENVOI_FATE_WAITING || verdict->doubtful, err);
 }
 
 int envoi_entry_defer(struct envoi_entry *entry, const struct envoi_trials *trials,

@@ -1,0 +1,70 @@
+/*
+ * Runs the queue: delivers what is due, a relay's messages over as few sessions
+ * as submit makes of them, and writes down what became of each recipient at the
+ * moment that is known.
+ *
+ * Kept, and tried again: whatever says nothing about the message itself (no
+ * connection, names, TLS, logins, 421, a configuration that does not fit), 4yz,
+ * and a reply to the end of data that did not come. Given up: 5yz to MAIL, RCPT,
+ * DATA or the end of data, and what no server can be given as it is.
+ */
+#ifndef ENVOI_RUNNER_H
+#define ENVOI_RUNNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <envoi/error.h>
+#include <envoi/queue.h>
+#include <envoi/submit.h>
+
+struct envoi_runner {
+	struct envoi_queue *queue;
+	/**
+	 * Where messages with such an envelope go: fills in relays and what else
+	 * belongs to them. What the request points to lasts until the next call.
+	 * -1: they stay in the queue, with err as the reason.
+	 */
+	int (*route)(void *context, const struct envoi_queue_envelope *envelope,
+		struct envoi_request *request, struct envoi_error *err);
+	/** Told of each message when this run is done with it, before it leaves the
+	 * queue. May be NULL. */
+	void (*done)(void *context, const struct envoi_entry *entry);
+	void *context;
+	/** Warnings and errors that concern a message or the queue. May be NULL. */
+	void (*warn)(void *context, const struct envoi_error *err);
+	/** Only these ids; NULL: all. */
+	const char *const *ids;
+	size_t id_count;
+	/** Also what is not due yet, or held when it is named by ids. */
+	bool force;
+};
+
+/** What a run came to, in messages. */
+struct envoi_runner_report {
+	/** Gone from the queue; kept; moved to failed/. */
+	size_t delivered, deferred, failed;
+	/** Another one works on them. */
+	size_t busy;
+	/** Not readable, in corrupt/ now. */
+	size_t damaged;
+	/** When the next one is due; INT64_MAX: none waits. */
+	int64_t next;
+	/** The worst status of those that failed; OK. */
+	enum envoi_status status;
+};
+
+/**
+ * One run over the queue as it is now. Any number may run at once, in any number
+ * of processes. -1 with err: the queue cannot be read, or out of memory; then
+ * the report tells how far it came.
+ */
+int envoi_runner_run(const struct envoi_runner *runner,
+	struct envoi_runner_report *ret_report, struct envoi_error *err);
+
+/** The same for one that is claimed, now. It is freed. */
+int envoi_runner_deliver(const struct envoi_runner *runner, struct envoi_entry *entry,
+	struct envoi_runner_report *ret_report, struct envoi_error *err);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * The inside of the runner, shared by the files runner*.c only.
+ *
+ * runner.c        what is due, in groups that go the same way
+ * runner_group.c  a group's way through envoi_submit()
+ * runner_entry.c  what becomes of a message of the queue
+ */
+#ifndef ENVOI_SUBMIT_RUNNER_INTERNAL_H
+#define ENVOI_SUBMIT_RUNNER_INTERNAL_H
+
+#include <envoi/runner.h>
+
+/** A message that is due. */
+struct due {
+	/** Of all that says which way it goes. */
+	uint64_t way;
+	char id[ENVOI_QUEUE_ID_SIZE];
+};
+
+/** A message that is being sent. */
+struct sending {
+	struct sending *next;
+	struct envoi_entry *entry;
+	/** The one that is sent; only compared, not ours. */
+	const struct envoi_message *message;
+	/** Recipients of the run to those of the envelope, and how many are not
+	 * settled. */
+	size_t *indices;
+	size_t open;
+	/** Of the last trouble. */
+	char why[400];
+	/** Something could not be written down: it is left alone. */
+	bool broken;
+};
+
+/** Messages that go the same way. */
+struct group {
+	const struct envoi_runner *runner;
+	struct envoi_runner_report *report;
+	const struct due *list;
+	size_t count, at;
+	/** One that is claimed already comes first; NULL: none. */
+	struct envoi_entry *first;
+	struct sending *sending;
+	/** Nobody could be reached, for what reason; "": somebody was. */
+	char why[400];
+	/** A signal: what was not begun is left as it is. */
+	bool stopped;
+	int stop_fd;
+};
+
+/* runner.c */
+int64_t envoi_runner_now(void);
+void envoi_runner_warn(const struct envoi_runner *runner, const struct envoi_error *err);
+/** The next message of the group, claimed. NULL: there is none. */
+struct envoi_entry *envoi_group_claim_next(struct group *group);
+
+/* runner_group.c */
+int envoi_group_run(struct group *group, struct envoi_error *err);
+
+/* runner_entry.c */
+/** Writes down how it ended for some recipients, indices of the run. */
+void envoi_sending_settle(struct group *group, struct sending *sending,
+	const struct envoi_recipient *recipients, const size_t *indices, size_t n);
+/** This run is done with the message: removes, defers or fails it, and frees the
+ * entry. */
+void envoi_entry_conclude(
+	struct group *group, struct envoi_entry *entry, const char *why);
+
+#endif
