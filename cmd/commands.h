@@ -5,6 +5,7 @@
 #define CMD_COMMANDS_H
 
 int cmd_send(int argc, char **argv);
+int cmd_queue(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_sink(int argc, char **argv);

@@ -60,6 +60,12 @@ void connection_init(struct connection *c)
 
 void connection_finish(struct connection *c)
 {
+	for (size_t i = 0; i < c->said_count; i++) {
+		free((void *)(uintptr_t)c->said[i].keyword);
+		free((void *)(uintptr_t)c->said[i].value);
+	}
+	free(c->said);
+	free(c->kept_file);
 	envoi_chain_finish(&c->chain);
 	envoi_config_free(c->config);
 	ui_finish(&c->ui);
@@ -93,6 +99,26 @@ static bool is_secret(int id)
 	       || id == OPT_PASSWORD_COMMAND;
 }
 
+/* Words of our own, for what is no setting of the configuration. */
+#define KEPT_FAMILY ".family"
+#define KEPT_WITHOUT ".without"
+
+static int note_said(struct connection *c, const char *keyword, const char *value,
+	struct envoi_error *err)
+{
+	struct envoi_queue_setting *said =
+		realloc(c->said, (c->said_count + 1) * sizeof(*said));
+	char *a = strdup(keyword), *b = strdup(value);
+	c->said = said != NULL ? said : c->said;
+	if (said == NULL || a == NULL || b == NULL) {
+		free(a);
+		free(b);
+		return no_memory(err);
+	}
+	said[c->said_count++] = (struct envoi_queue_setting){a, b};
+	return 0;
+}
+
 /* One place for a secret: a second one would be a guess. */
 static int note_secret(struct connection *c, const struct setting_option *option,
 	struct envoi_error *err)
@@ -118,6 +144,9 @@ static int set_value(struct connection *c, const struct setting_option *option,
 	}
 	c->has_server = c->has_server || option->id == 's';
 	if (is_secret(option->id) && note_secret(c, option, err) != 0) {
+		return -1;
+	}
+	if (note_said(c, option->keyword, value, err) != 0) {
 		return -1;
 	}
 	return envoi_config_override(
@@ -247,6 +276,110 @@ int connection_option(
 	default:
 		return set_setting(c, id, value, err);
 	}
+}
+
+/* -- kept for later ---------------------------------------------------------- */
+
+static bool is_path(const char *keyword)
+{
+	static const char *const paths[] = {
+		"tls_trust_file", "tls_cert_file", "tls_key_file", "password_file"};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (strcmp(paths[i], keyword) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* As seen from anywhere. NULL: no memory, or it is not there. */
+static char *absolute(const char *path, struct envoi_error *err)
+{
+	char folder[4096];
+	if (path[0] == '/' || path[0] == '~') {
+		return strdup(path);
+	}
+	size_t size = sizeof(folder) + strlen(path) + 2;
+	char *result = malloc(size);
+	if (result == NULL || access(path, F_OK) != 0
+		|| getcwd(folder, sizeof(folder)) == NULL) {
+		(void)envoi_error_sys(
+			err, ENVOI_STATUS_CONFIG, errno, "cannot find '%s'", path);
+		free(result);
+		return NULL;
+	}
+	(void)snprintf(result, size, "%s/%s", folder, path);
+	return result;
+}
+
+static int keep_options(struct connection *c, struct envoi_error *err)
+{
+	char number[20];
+	if (c->request.family != AF_UNSPEC
+		&& note_said(
+			   c, KEPT_FAMILY, c->request.family == AF_INET ? "4" : "6", err)
+			   != 0) {
+		return -1;
+	}
+	(void)snprintf(number, sizeof(number), "%lu", (unsigned long)c->request.without);
+	return c->request.without != 0 ? note_said(c, KEPT_WITHOUT, number, err) : 0;
+}
+
+int connection_keep(struct connection *c, struct envoi_queue_envelope *envelope,
+	struct envoi_error *err)
+{
+	for (size_t i = 0; i < c->said_count; i++) {
+		struct envoi_queue_setting *said = &c->said[i];
+		if (strcmp(said->keyword, "password_fd") == 0) {
+			(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
+				"--password-fd: the secret is not kept with the message, "
+				"and a descriptor is gone when it is sent");
+			envoi_error_hint(err, "--password-command or --password-file");
+			return -1;
+		}
+		if (is_path(said->keyword)) {
+			char *path = absolute(said->value, err);
+			if (path == NULL) {
+				return -1;
+			}
+			free((void *)(uintptr_t)said->value);
+			said->value = path;
+		}
+	}
+	if (keep_options(c, err) != 0) {
+		return -1;
+	}
+	if (c->files.file != NULL
+		&& (c->kept_file = absolute(c->files.file, err)) == NULL) {
+		return -1;
+	}
+	const char *name = c->chain.count > 0 ? c->chain.accounts[0]->name : NULL;
+	envelope->account = c->account != NULL ? c->account : name;
+	envelope->config = c->kept_file;
+	envelope->settings = c->said;
+	envelope->setting_count = c->said_count;
+	return 0;
+}
+
+int connection_restore(struct connection *c, const char *keyword, const char *value,
+	struct envoi_error *err)
+{
+	if (strcmp(keyword, KEPT_FAMILY) == 0) {
+		c->request.family = value[0] == '4' ? AF_INET : AF_INET6;
+		return 0;
+	}
+	if (strcmp(keyword, KEPT_WITHOUT) == 0) {
+		c->request.without = (uint32_t)strtoul(value, NULL, 10);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (strcmp(settings[i].keyword, keyword) == 0) {
+			return set_value(c, &settings[i], value, err);
+		}
+	}
+	return envoi_error_set(err, ENVOI_STATUS_CONFIG,
+		"the message was queued with a setting \"%s\", which is not known",
+		keyword);
 }
 
 /* -- the account ------------------------------------------------------------- */

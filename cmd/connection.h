@@ -6,6 +6,7 @@
 #define CMD_CONNECTION_H
 
 #include <envoi/account.h>
+#include <envoi/queue.h>
 #include <envoi/submit.h>
 
 #include "options.h"
@@ -91,6 +92,11 @@ struct connection {
 	/** The option that says where the secret is. */
 	const char *secret;
 	bool has_server;
+	/** All that was said, for a message that is kept; owned. */
+	struct envoi_queue_setting *said;
+	size_t said_count;
+	/** Absolute path of files.file, when it is kept; owned. */
+	char *kept_file;
 	/** Nobody will be connected to: there is nothing to log. */
 	bool offline;
 	/** Not even a server is needed, and stdout is not for a report. */
@@ -110,6 +116,16 @@ int connection_option(
  */
 int connection_complete(
 	struct connection *c, const char *sender, struct envoi_error *err);
+
+/**
+ * Fills in what an envelope says of the way, so that connection_restore() of each
+ * setting, the account and the file lead to the same later, from another folder.
+ * Valid as long as c. USAGE: a secret from a descriptor, which is gone then.
+ */
+int connection_keep(struct connection *c, struct envoi_queue_envelope *envelope,
+	struct envoi_error *err);
+int connection_restore(struct connection *c, const char *keyword, const char *value,
+	struct envoi_error *err);
 
 /**
  * Makes c->chain of what was loaded, running eval commands, which a signal

@@ -17,6 +17,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"send", cmd_send, "send messages over SMTP or LMTP, and say how it ended"},
+	{"queue", cmd_queue, "what waits to be delivered: list, run, hold, remove ..."},
 	{"probe", cmd_probe, "connect, greet, show what the server offers, send nothing"},
 	{"config", cmd_config, "check the configuration, or explain what it says"},
 	{"sendmail", cmd_sendmail_word, "what sendmail(8) is; also without a word"},

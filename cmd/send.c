@@ -13,6 +13,7 @@
 
 #include "compose.h"
 #include "connection.h"
+#include "spool.h"
 
 enum {
 	OPT_TO = OPT_COMMAND_FIRST,
@@ -25,6 +26,10 @@ enum {
 	OPT_SESSIONS,
 	OPT_ALL_OR_NOTHING,
 	OPT_DSN_ENVID,
+	OPT_QUEUE,
+	OPT_NO_QUEUE,
+	OPT_AT,
+	OPT_EXPIRE,
 	OPT_PROGRESS,
 	OPT_NO_PROGRESS,
 };
@@ -51,6 +56,10 @@ static const struct cmd_option table[] = {
 		"ask for notifications: never, or success, failure, delay"},
 	{OPT_DSN_RET, "dsn-ret", "WHAT", "what they hold of the message: hdrs, full"},
 	{OPT_DSN_ENVID, "dsn-envid", "ID", "what they call it"},
+	{OPT_QUEUE, "queue", NULL, "put it into the queue, do not send it now"},
+	{OPT_NO_QUEUE, "no-queue", NULL, "send it now, whatever the account says"},
+	{OPT_AT, "at", "TIME", "queue it, to be sent at TIME or later: +2h, a date"},
+	{OPT_EXPIRE, "expire", "TIME", "queue it, and give up after TIME"},
 	{'n', "dry-run", NULL, "show what would be sent, connect to nobody"},
 	{OPT_PRINT, "print", NULL, "write the message to stdout, send nothing"},
 	{OPT_PROGRESS, "progress", NULL,
@@ -75,6 +84,9 @@ struct send {
 	const char **cc;
 	struct envoi_repair repair;
 	bool dry_run;
+	/** --queue 1, --no-queue 0, -1: neither was said. */
+	int queue;
+	struct spool_times times;
 	bool print;
 	int progress;
 };
@@ -191,6 +203,26 @@ static int set_envid(struct send *send, const char *text, struct envoi_error *er
 	return 0;
 }
 
+/* What says when it is sent; else the options of all that connect. */
+static int take_other(
+	struct send *send, int id, const char *value, struct envoi_error *err)
+{
+	switch (id) {
+	case OPT_QUEUE:
+		send->queue = 1;
+		return 0;
+	case OPT_NO_QUEUE:
+		send->queue = 0;
+		return 0;
+	case OPT_AT:
+		return spool_time("--at", value, &send->times.not_before, err);
+	case OPT_EXPIRE:
+		return spool_time("--expire", value, &send->times.expires, err);
+	default:
+		return connection_option(&send->connection, id, value, err);
+	}
+}
+
 static int take_option(void *context, int id, const char *value, struct envoi_error *err)
 {
 	struct send *send = context;
@@ -248,7 +280,7 @@ static int take_option(void *context, int id, const char *value, struct envoi_er
 		send->progress = 0;
 		return 0;
 	default:
-		return connection_option(&send->connection, id, value, err);
+		return take_other(send, id, value, err);
 	}
 }
 
@@ -287,6 +319,31 @@ static int make_message(struct send *send, struct envoi_error *err)
 	return compose_make(&send->compose, &send->connection.request, err);
 }
 
+/* A time is for those that wait. */
+static int choose_queue(struct send *send, struct envoi_error *err)
+{
+	bool timed = send->times.not_before != 0 || send->times.expires != 0;
+	if (timed && send->queue == 0) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"--no-queue and a time to send at exclude each other");
+	}
+	if (timed) {
+		send->queue = 1;
+	}
+	if (send->queue == 1 && send->connection.request.all_or_nothing) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"--all-or-nothing is for what is sent now, not for the queue");
+	}
+	return 0;
+}
+
+static bool is_to_be_queued(const struct send *send)
+{
+	const struct envoi_account *account = send->connection.chain.accounts[0];
+	return send->queue == 1
+	       || (send->queue < 0 && account->delivery == ENVOI_DELIVERY_QUEUE);
+}
+
 static int complete(struct send *send, struct cmd_parser *parser, struct envoi_error *err)
 {
 	struct envoi_request *request = &send->connection.request;
@@ -306,6 +363,9 @@ static int complete(struct send *send, struct cmd_parser *parser, struct envoi_e
 	request->recipient_count = send->recipient_count;
 	if (envoi_request_deduplicate(request) != 0) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	if (choose_queue(send, err) != 0) {
+		return -1;
 	}
 	send->connection.offline = send->dry_run || send->print;
 	send->connection.serverless = send->print;
@@ -394,7 +454,7 @@ static enum envoi_status dry_run(struct send *send)
 
 int cmd_send(int argc, char **argv)
 {
-	struct send send = {.progress = -1};
+	struct send send = {.progress = -1, .queue = -1};
 	struct cmd_parser parser;
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	enum envoi_status status = ENVOI_STATUS_OK;
@@ -413,7 +473,9 @@ int cmd_send(int argc, char **argv)
 	} else if (result == 0) {
 		status = send.print	? compose_print(&send.connection.request)
 			 : send.dry_run ? dry_run(&send)
-					: envoi_submit(&send.connection.request);
+			 : is_to_be_queued(&send)
+				 ? spool_add(&send.connection, &send.times)
+				 : envoi_submit(&send.connection.request);
 	}
 	status = ui_close(&send.connection.ui, status);
 	opt_finish(&parser);

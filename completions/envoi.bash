@@ -88,6 +88,8 @@ _envoi_value()
 	send:--body-file | send:--attach) _envoi_files -f ;;
 	send:-F | send:--full-name) ;;
 	send:--mbox-style) _envoi_offer "rd o" ;;
+	send:--at | send:--expire) _envoi_offer "+30m +1h +1d" ;;
+	queue:--report) _envoi_offer "text json none" ;;
 	send:--tls-ca | send:--tls-cert | send:--tls-key | send:--transcript) _envoi_files -f ;;
 	probe:--tls-ca | probe:--tls-cert | probe:--tls-key | probe:--transcript) _envoi_files -f ;;
 	send:-a | send:--account | probe:-a | probe:--account | config:-a | config:--account) ;;
@@ -120,11 +122,14 @@ _envoi_options()
 	send)
 		_envoi_offer "-s --server -f --from --to --cc --bcc --subject --header --body --body-file --attach
 			-t --read-recipients --raw -F --full-name --mbox --mbox-style --sessions --all-or-nothing
-			--long-lines --dsn-notify --dsn-ret --dsn-envid
+			--queue --no-queue --at --expire --long-lines --dsn-notify --dsn-ret --dsn-envid
 			-n --dry-run --print --progress --no-progress $connection"
 		;;
 	probe)
 		_envoi_offer "$connection"
+		;;
+	queue)
+		_envoi_offer "--now --watch --all -v --verbose --report -q --quiet --help"
 		;;
 	config)
 		_envoi_offer "-C --config -a --account -f --from --to --connect --timeout
@@ -150,11 +155,11 @@ _envoi()
 	local cur=${words[n - 1]} previous=${words[n - 2]} command=${words[1]}
 	COMPREPLY=()
 	if ((n <= 2)); then
-		_envoi_offer "send probe config sendmail sink help --help --version"
+		_envoi_offer "send queue probe config sendmail sink help --help --version"
 		return
 	fi
 	if [[ $command == help ]]; then
-		_envoi_offer "send probe config sendmail sink"
+		_envoi_offer "send queue probe config sendmail sink"
 		return
 	fi
 	if [[ $cur == --*=* ]]; then
@@ -167,6 +172,8 @@ _envoi()
 			_envoi_options "$command"
 		elif [[ $command == send ]]; then
 			_envoi_files -f
+		elif [[ $command == queue ]]; then
+			_envoi_offer "list show run hold release retry remove"
 		elif [[ $command == config ]]; then
 			_envoi_offer "check explain"
 		elif [[ $command == probe ]]; then

@@ -19,6 +19,7 @@ set -l offered 'PIPELINING CHUNKING SIZE 8BITMIME ENHANCEDSTATUSCODES STARTTLS'
 
 complete -c envoi -f
 complete -c envoi -n __envoi_no_command -a send -d 'send messages'
+complete -c envoi -n __envoi_no_command -a queue -d 'what waits to be delivered'
 complete -c envoi -n __envoi_no_command -a probe -d 'show what a server offers'
 complete -c envoi -n __envoi_no_command -a sendmail -d 'send a message as sendmail does'
 complete -c envoi -n __envoi_no_command -a config -d 'check or explain the configuration'
@@ -27,10 +28,11 @@ complete -c envoi -n __envoi_no_command -a help -d 'the list of commands, or the
 complete -c envoi -n __envoi_no_command -l help -d 'show the commands'
 complete -c envoi -n __envoi_no_command -l version -d 'show the version'
 
-complete -c envoi -n '__envoi_command help' -a 'send probe config sendmail sink'
+complete -c envoi -n '__envoi_command help' -a 'send queue probe config sendmail sink'
 complete -c envoi -n '__envoi_command send' -F
 complete -c envoi -n '__envoi_command probe' -a "$schemes"
 complete -c envoi -n '__envoi_command config' -a 'check explain'
+complete -c envoi -n '__envoi_command queue' -a 'list show run hold release retry remove'
 
 complete -c envoi -n '__envoi_command send' -s s -l server -x -a "$schemes" -d 'server to try'
 complete -c envoi -n '__envoi_command send' -s f -l from -x -d 'envelope sender'
@@ -55,6 +57,10 @@ complete -c envoi -n '__envoi_command send' -l dsn-ret -x -a 'hdrs full' -d 'wha
 complete -c envoi -n '__envoi_command send' -l dsn-envid -x -d 'what notifications call the message'
 complete -c envoi -n '__envoi_command send' -s n -l dry-run -d 'show what would be sent'
 complete -c envoi -n '__envoi_command send' -l print -d 'write the message to stdout'
+complete -c envoi -n '__envoi_command send' -l queue -d 'put it into the queue'
+complete -c envoi -n '__envoi_command send' -l no-queue -d 'send it now'
+complete -c envoi -n '__envoi_command send' -l at -x -a '+30m +1h +1d' -d 'queue it, to be sent then'
+complete -c envoi -n '__envoi_command send' -l expire -x -a '+1h +1d +5d' -d 'queue it, and give up then'
 complete -c envoi -n '__envoi_command send' -l progress -d 'progress line'
 complete -c envoi -n '__envoi_command send' -l no-progress -d 'no progress line'
 
@@ -84,6 +90,14 @@ complete -c envoi -n '__envoi_command send probe' -l transcript -r -F -d 'transc
 complete -c envoi -n '__envoi_command send probe' -l report -x -a 'text json none' -d 'form of the report'
 complete -c envoi -n '__envoi_command send probe' -s q -l quiet -d 'no report'
 complete -c envoi -n '__envoi_command send probe' -l help -d 'show the options'
+
+complete -c envoi -n '__envoi_command queue' -l now -d 'also what is not due yet'
+complete -c envoi -n '__envoi_command queue' -l watch -d 'run until stopped'
+complete -c envoi -n '__envoi_command queue' -l all -d 'all messages'
+complete -c envoi -n '__envoi_command queue' -s v -l verbose -d 'transcript on standard error'
+complete -c envoi -n '__envoi_command queue' -l report -x -a 'text json none' -d 'form of the report'
+complete -c envoi -n '__envoi_command queue' -s q -l quiet -d 'no report'
+complete -c envoi -n '__envoi_command queue' -l help -d 'show the options'
 
 complete -c envoi -n '__envoi_command config' -s C -l config -r -F -d 'configuration file'
 complete -c envoi -n '__envoi_command config' -s a -l account -x -d 'this account'

@@ -184,6 +184,11 @@ int envoi_queue_scan(struct envoi_queue *queue, enum envoi_queue_place place,
 	int (*take)(void *context, const char *id, struct envoi_error *err),
 	void *context, struct envoi_error *err);
 
+/** A descriptor that becomes readable when a message comes in; -1: there is no
+ * such thing here. Closing it is the caller's. envoi_queue_seen() reads it empty. */
+int envoi_queue_watch(const struct envoi_queue *queue);
+void envoi_queue_seen(int fd);
+
 /** Removes what dead processes left behind; what it cannot remove, it leaves. */
 void envoi_queue_sweep(struct envoi_queue *queue);
 

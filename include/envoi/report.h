@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include <envoi/message.h>
+#include <envoi/queue.h>
 #include <envoi/submit.h>
 
 enum envoi_report_format {
@@ -39,6 +40,18 @@ char *envoi_report_probe(enum envoi_report_format format,
 char *envoi_report_plan(enum envoi_report_format format,
 	const struct envoi_request *request, size_t index, struct envoi_message *message,
 	enum envoi_status *ret_status, size_t *ret_length);
+
+/** A message that was put into the queue. Heap string or NULL. */
+char *envoi_report_queued(enum envoi_report_format format, size_t index,
+	const char *source, const struct envoi_entry *entry, size_t *ret_length);
+
+/**
+ * A message of the queue as mailq(1) lists it, with its recipients that wait or
+ * failed, or a JSON object of type "queue"; place: where it is. busy: it is being
+ * sent. Heap string or NULL.
+ */
+char *envoi_report_entry(enum envoi_report_format format, enum envoi_queue_place place,
+	const struct envoi_entry *entry, bool busy, size_t *ret_length);
 
 /** "0.012 < 220 mx ESMTP" and a line feed: control and 8-bit octets escaped,
  * long lines cut. Heap string or NULL. */

@@ -17,6 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef __linux__
+#include <sys/inotify.h>
+#endif
+
 #ifndef SOCK_CLOEXEC
 #include "base/socket.h"
 #endif
@@ -89,6 +93,26 @@ int envoi_gnu_lock(int fd)
 int envoi_gnu_unlock(int fd)
 {
 	return flock(fd, LOCK_UN);
+}
+
+int envoi_gnu_watch(const char *folder)
+{
+#ifdef __linux__
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (fd >= 0
+		&& inotify_add_watch(fd, folder, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR)
+			   < 0) {
+		int saved = errno;
+		(void)close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+#else
+	(void)folder;
+	errno = ENOSYS;
+	return -1;
+#endif
 }
 
 int envoi_gnu_random(void *out, size_t n)

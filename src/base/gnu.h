@@ -26,6 +26,10 @@ int envoi_gnu_openat_unnamed(int dir, unsigned mode);
 int envoi_gnu_lock(int fd);
 int envoi_gnu_unlock(int fd);
 
+/** A descriptor that becomes readable when something gets a name in the folder.
+ * -1 with errno; ENOSYS: not to be had here. */
+int envoi_gnu_watch(const char *folder);
+
 /** n octets, at most 256, that nobody can guess. -1 with errno. */
 int envoi_gnu_random(void *out, size_t n);
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -301,6 +302,21 @@ int envoi_queue_scan(struct envoi_queue *queue, enum envoi_queue_place place,
 	}
 	free(names.list);
 	return result;
+}
+
+int envoi_queue_watch(const struct envoi_queue *queue)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof(path), "%s/%s", queue->path, place_names[0]);
+	return n > 0 && (size_t)n < sizeof(path) ? envoi_gnu_watch(path) : -1;
+}
+
+void envoi_queue_seen(int fd)
+{
+	char events[4096];
+	while (read(fd, events, sizeof(events)) > 0) {
+		/* Which ones does not matter. */
+	}
 }
 
 /* A draft whose lock can be had is a dead one's. */

@@ -150,6 +150,8 @@ static int defer(struct group *group, struct envoi_entry *entry, const char *why
 	struct envoi_trials trials =
 		envoi_schedule_tried(envoi_entry_trials(entry), now, chance(), why);
 	if (envoi_schedule_is_over(&trials, envoi_entry_envelope(entry)->expires, now)) {
+		group->report->status =
+			envoi_status_worse(group->report->status, ENVOI_STATUS_TEMPORARY);
 		return give_up(entry, why, err);
 	}
 	if (trials.next < group->report->next) {

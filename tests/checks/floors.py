@@ -16,8 +16,8 @@ EVERY_PUBLIC = {path.stem for path in pathlib.Path(sys.argv[1]).glob("include/en
 
 # floor: (floors below, public headers, other libraries)
 FLOORS = {
-    # Internationalised names; flock(2).
-    "base": (set(), {"error"}, {"idn2", "unistr", "sys/file"}),
+    # Internationalised names; flock(2), inotify(7).
+    "base": (set(), {"error"}, {"idn2", "unistr", "sys/file", "sys/inotify"}),
     "protocol": (
         {"base"},
         {"error", "session"},

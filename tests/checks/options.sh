@@ -142,7 +142,7 @@ fish_commands() {
 # ------------------------------------------------------------------------------
 
 shared='Options of send and probe'
-for command in send probe sink; do
+for command in send queue probe sink; do
 	expected=$(help_options $command)
 	case $command in
 	send) zsh=(send connection) ;;
@@ -151,7 +151,7 @@ for command in send probe sink; do
 	esac
 	same "envoi.1, $command" "$expected" "$({
 		man_options "envoi $command"
-		[[ $command == sink ]] || man_options "$shared"
+		[[ $command == sink || $command == queue ]] || man_options "$shared"
 	} | sort)"
 	same "envoi.bash, $command" "$expected" "$(bash_options $command)"
 	same "_envoi, $command" "$expected" "$(zsh_options "${zsh[@]}")"

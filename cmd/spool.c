@@ -1,0 +1,294 @@
+/*
+ * The queue's place, and the ways in and out; see the header.
+ */
+#include "spool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <envoi/report.h>
+
+#define SYSTEM_SPOOL "/var/spool/envoi"
+
+int spool_open(bool create, struct envoi_queue **ret_queue, struct envoi_error *err)
+{
+	struct envoi_queue_options options = {.create = create};
+	char path[4096];
+	const char *named = getenv("ENVOI_SPOOL");
+	const char *state = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+	int n;
+	if (named != NULL && named[0] != '\0') {
+		n = snprintf(path, sizeof(path), "%s", named);
+	} else if (access(SYSTEM_SPOOL, W_OK | X_OK) == 0) {
+		options.shared = true;
+		n = snprintf(path, sizeof(path), SYSTEM_SPOOL);
+	} else if (state != NULL && state[0] == '/') {
+		n = snprintf(path, sizeof(path), "%s/envoi/queue", state);
+	} else if (home != NULL && home[0] == '/') {
+		n = snprintf(path, sizeof(path), "%s/.local/state/envoi/queue", home);
+	} else {
+		(void)envoi_error_set(err, ENVOI_STATUS_CONFIG,
+			"there is no place for a queue: HOME is not set");
+		envoi_error_hint(err, "ENVOI_SPOOL names one");
+		return -1;
+	}
+	if (n < 0 || (size_t)n >= sizeof(path)) {
+		return envoi_error_set(
+			err, ENVOI_STATUS_CONFIG, "the path of the queue is too long");
+	}
+	return envoi_queue_open(path, &options, ret_queue, err);
+}
+
+/* -- times ----------------------------------------------------------------------- */
+
+static int64_t unit_of(char letter)
+{
+	switch (letter) {
+	case 's':
+		return 1;
+	case 'm':
+		return 60;
+	case 'h':
+		return 3600;
+	case 'd':
+		return 86400;
+	default:
+		return 0;
+	}
+}
+
+static bool relative_time(const char *text, int64_t *ret_time)
+{
+	char *end;
+	errno = 0;
+	long n = strtol(text + 1, &end, 10);
+	if (errno != 0 || end == text + 1 || text[1] < '0' || text[1] > '9'
+		|| n > 100000000) {
+		return false;
+	}
+	if (text[0] == '@') {
+		*ret_time = n;
+		return *end == '\0';
+	}
+	int64_t unit = unit_of(*end);
+	*ret_time = (int64_t)time(NULL) + n * unit;
+	return unit > 0 && end[1] == '\0';
+}
+
+static bool absolute_time(const char *text, int64_t *ret_time)
+{
+	struct tm tm = {.tm_isdst = -1};
+	int end = 0;
+	int n = sscanf(text, "%4d-%2d-%2d%*1[T ]%2d:%2d%n:%2d%n", &tm.tm_year, &tm.tm_mon,
+		&tm.tm_mday, &tm.tm_hour, &tm.tm_min, &end, &tm.tm_sec, &end);
+	if (n < 5 || text[end] != '\0' || tm.tm_mon < 1 || tm.tm_mon > 12
+		|| tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59
+		|| tm.tm_sec > 60 || tm.tm_year < 1970) {
+		return false;
+	}
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	time_t result = mktime(&tm);
+	*ret_time = (int64_t)result;
+	return result != (time_t)-1;
+}
+
+int spool_time(
+	const char *option, const char *text, int64_t *ret_time, struct envoi_error *err)
+{
+	bool good = text[0] == '+' || text[0] == '@' ? relative_time(text, ret_time)
+						     : absolute_time(text, ret_time);
+	if (good) {
+		return 0;
+	}
+	(void)envoi_error_set(
+		err, ENVOI_STATUS_USAGE, "%s: \"%s\" is no time", option, text);
+	envoi_error_hint(err, "+30m, +2h, +3d, or \"2026-12-24 18:00\" in local time");
+	return -1;
+}
+
+/* -- in -------------------------------------------------------------------------- */
+
+struct adding {
+	struct connection *connection;
+	const struct spool_times *times;
+	struct envoi_queue *queue;
+	/** As all of them go. */
+	struct envoi_queue_envelope way;
+	size_t index;
+};
+
+static const char *notify_text(unsigned bits, char out[40])
+{
+	static const char *const words[] = {"NEVER", "FAILURE", "DELAY", "SUCCESS"};
+	size_t n = 0;
+	out[0] = '\0';
+	for (unsigned i = 0; i < 4; i++) {
+		if ((bits & 1u << i) != 0) {
+			n += (size_t)snprintf(
+				out + n, 40 - n, "%s%s", n > 0 ? "," : "", words[i]);
+		}
+	}
+	return bits != 0 ? out : NULL;
+}
+
+static int store(struct adding *adding, struct envoi_message *message,
+	const struct envoi_envelope *own, struct envoi_error *err)
+{
+	const struct envoi_request *request = &adding->connection->request;
+	bool is_own = envoi_request_reads_envelopes(request);
+	const char *const *addresses =
+		is_own ? (const char *const *)own->recipients : request->recipients;
+	char notify[40];
+	struct envoi_queue_envelope envelope = adding->way;
+	envelope.count = is_own ? own->count : request->recipient_count;
+	envelope.sender = is_own && own->sender != NULL ? own->sender : request->sender;
+	envelope.message_id = envoi_message_facts(message)->message_id;
+	struct envoi_queue_recipient *recipients =
+		calloc(envelope.count + 1, sizeof(*recipients));
+	if (recipients == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	for (size_t i = 0; i < envelope.count; i++) {
+		recipients[i].address = addresses[i];
+		recipients[i].notify = notify_text(request->dsn.notify, notify);
+	}
+	envelope.recipients = recipients;
+	struct envoi_entry *entry = NULL;
+	int result = envoi_queue_add(adding->queue, &envelope, message, &entry, err);
+	if (result == 0 && adding->connection->ui.report) {
+		size_t length = 0;
+		char *line = envoi_report_queued(adding->connection->ui.format,
+			adding->index, envoi_message_name(message), entry, &length);
+		ui_put(&adding->connection->ui, line, length);
+	}
+	envoi_entry_free(entry);
+	free(recipients);
+	return result;
+}
+
+static enum envoi_status add_message(struct adding *adding, struct envoi_message *message)
+{
+	const struct envoi_request *request = &adding->connection->request;
+	struct envoi_envelope own = {0};
+	struct envoi_error err;
+	/* What today's servers take: what nobody will is refused now. */
+	const struct envoi_carrier carrier = envoi_request_carrier(
+		request, (ENVOI_EXT_8BITMIME | ENVOI_EXT_SMTPUTF8) & ~request->without);
+	const struct envoi_form *form = NULL;
+	int result = envoi_request_prepare(request, message, &own, &err);
+	if (result == 0) {
+		result = envoi_message_choose(message, &carrier, &form, &err);
+	}
+	if (result == 0) {
+		result = store(adding, message, &own, &err);
+	}
+	envoi_envelope_finish(&own);
+	adding->index++;
+	if (result != 0) {
+		ui_error(&err);
+		return err.status;
+	}
+	return ENVOI_STATUS_OK;
+}
+
+static enum envoi_status add_source(struct adding *adding, const char *source)
+{
+	const struct envoi_request *request = &adding->connection->request;
+	struct envoi_input *input = request->composed;
+	struct envoi_message *message = NULL;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	enum envoi_status status = ENVOI_STATUS_OK;
+	if (input == NULL && envoi_input_open(source, request->mbox, &input, &err) != 0) {
+		ui_error(&err);
+		return err.status;
+	}
+	int result;
+	while ((result = envoi_input_next(input, &message, &err)) == 0
+		&& message != NULL) {
+		status = envoi_status_worse(status, add_message(adding, message));
+		envoi_message_free(message);
+	}
+	if (result != 0) {
+		ui_error(&err);
+		status = envoi_status_worse(status, err.status);
+	}
+	if (input != request->composed) {
+		envoi_input_free(input);
+	}
+	return status;
+}
+
+enum envoi_status spool_add(struct connection *c, const struct spool_times *times)
+{
+	struct adding adding = {.connection = c, .times = times};
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	enum envoi_status status = ENVOI_STATUS_OK;
+	if (connection_keep(c, &adding.way, &err) != 0
+		|| spool_open(true, &adding.queue, &err) != 0) {
+		ui_error(&err);
+		return err.status;
+	}
+	adding.way.uid = getuid();
+	adding.way.created = (int64_t)time(NULL);
+	adding.way.not_before = times->not_before;
+	adding.way.expires = times->expires;
+	adding.way.returned = c->request.dsn.ret;
+	adding.way.envelope_id = c->request.dsn.envid;
+	for (size_t i = 0; i < c->request.source_count; i++) {
+		status = envoi_status_worse(
+			status, add_source(&adding, c->request.sources[i]));
+	}
+	envoi_queue_close(adding.queue);
+	return status;
+}
+
+/* -- out ------------------------------------------------------------------------- */
+
+void spool_route_finish(struct spool_route *route)
+{
+	struct connection *c = &route->connection;
+	if (route->filled) {
+		struct pollfd stop = {.fd = c->ui.stop_pipe[0], .events = POLLIN};
+		route->stopped = route->stopped || poll(&stop, 1, 0) > 0;
+		route->status = ui_close(&c->ui, route->status);
+		connection_finish(c);
+	}
+	route->filled = false;
+}
+
+int spool_find_route(struct spool_route *route,
+	const struct envoi_queue_envelope *envelope, struct envoi_request *request,
+	struct envoi_error *err)
+{
+	struct connection *c = &route->connection;
+	spool_route_finish(route);
+	connection_init(c);
+	route->filled = true;
+	c->ui.report = route->model->report;
+	c->ui.format = route->model->format;
+	c->ui.verbose = route->model->verbose;
+	c->ui.transcript_data = route->model->transcript_data;
+	c->account = envelope->account;
+	c->files.file = envelope->config;
+	for (size_t i = 0; i < envelope->setting_count; i++) {
+		if (connection_restore(c, envelope->settings[i].keyword,
+			    envelope->settings[i].value, err)
+			!= 0) {
+			return -1;
+		}
+	}
+	if (connection_complete(c, envelope->sender, err) != 0) {
+		return -1;
+	}
+	*request = c->request;
+	/* Each message has its own. */
+	request->sender = "";
+	return 0;
+}

@@ -1,0 +1,52 @@
+/*
+ * Where the queue is, and messages on their way into it and out of it: for
+ * every command that has to do with the queue.
+ */
+#ifndef CMD_SPOOL_H
+#define CMD_SPOOL_H
+
+#include <envoi/queue.h>
+#include <envoi/runner.h>
+
+#include "connection.h"
+
+/** Opens ENVOI_SPOOL, else /var/spool/envoi where we may write, else envoi/queue
+ * in XDG_STATE_HOME or ~/.local/state. Errors as envoi_queue_open(), and CONFIG:
+ * there is no home. */
+int spool_open(bool create, struct envoi_queue **ret_queue, struct envoi_error *err);
+
+/** When to send messages that are put into the queue. */
+struct spool_times {
+	/** 0: at once; never. */
+	int64_t not_before;
+	int64_t expires;
+};
+
+/** "+90s", "+30m", "+2h", "+5d", "@SECONDS", "2026-12-24 18:00[:00]" in local
+ * time. USAGE. */
+int spool_time(
+	const char *option, const char *text, int64_t *ret_time, struct envoi_error *err);
+
+/** Puts all messages of a complete request into the queue, and reports each. */
+enum envoi_status spool_add(struct connection *c, const struct spool_times *times);
+
+/** What a runner needs to know the way: for messages with such an envelope. */
+struct spool_route {
+	/** How to report. */
+	const struct cmd_ui *model;
+	struct connection connection;
+	bool filled;
+	/** A signal came. */
+	bool stopped;
+	/** Of reporting. */
+	enum envoi_status status;
+};
+
+/** For struct envoi_runner. */
+int spool_find_route(struct spool_route *route,
+	const struct envoi_queue_envelope *envelope, struct envoi_request *request,
+	struct envoi_error *err);
+/** Accepts a zeroed one. */
+void spool_route_finish(struct spool_route *route);
+
+#endif
