@@ -131,6 +131,8 @@ static void list(struct queue_command *command)
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	static const enum envoi_queue_place places[] = {
 		ENVOI_QUEUE_MAIL, ENVOI_QUEUE_FAILED};
+	/* Nobody waits for one line of it. */
+	(void)setvbuf(stdout, NULL, _IOFBF, 65536);
 	for (size_t i = 0; i < 2; i++) {
 		command->place = places[i];
 		if (envoi_queue_scan(

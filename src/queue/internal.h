@@ -69,6 +69,10 @@ struct envoi_entry {
 	enum envoi_queue_place place;
 	char id[ENVOI_QUEUE_ID_SIZE];
 	int fd;
+	/** The file's first octets as they were read: mostly all of it but the
+	 * message. Only while it is opened. */
+	const char *front;
+	size_t front_length;
 	bool claimed;
 	struct envoi_format_head head;
 	struct block *blocks;

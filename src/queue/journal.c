@@ -123,7 +123,12 @@ int envoi_journal_read(struct envoi_entry *entry, uint64_t size, struct envoi_er
 	if (block == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
-	int result = envoi_file_read(entry->fd, start, block->octets, n);
+	int result = 0;
+	if (start + n <= entry->front_length) {
+		memcpy(block->octets, entry->front + start, n);
+	} else {
+		result = envoi_file_read(entry->fd, start, block->octets, n);
+	}
 	if (result != 0) {
 		return envoi_error_sys(err, ENVOI_STATUS_TEMPORARY,
 			result > 0 ? EIO : errno, "cannot read %s of queue '%s'",
