@@ -170,6 +170,8 @@ struct envoi_session {
 	bool stopped;
 	/** A 421 was read. */
 	bool over;
+	/** And a RSET behind it was refused. */
+	bool astray;
 	/** LMTP, lone dot: one reply too many may come before QUIT's. */
 	bool stray;
 
@@ -276,9 +278,9 @@ void envoi_session_settle_pending(struct envoi_session *s, struct work *work,
 /** All recipients still pending: in words. */
 void envoi_session_settle_words(struct work *work, enum envoi_outcome outcome,
 	enum envoi_phase phase, enum envoi_status status, bool again, const char *words);
-/** MAIL was refused, and then the message was accepted, for whom and as whose
- * nobody knows: all recipients are in doubt. */
-void envoi_session_settle_doubt(struct work *work);
+/** A command before it was refused, which is why, and then the message was
+ * accepted, for whom and as whose nobody knows: all recipients are in doubt. */
+void envoi_session_settle_doubt(struct work *work, const char *why);
 /** Everything left when the connection is gone. */
 void envoi_session_settle_all(struct envoi_session *s);
 /** Finishes the work if it is written, answered and sent. */

@@ -114,7 +114,7 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 	}
 	bool positive = reply->code / 100 == 2;
 	if (positive && work->mail == MAIL_REFUSED && work->accepted > 0) {
-		envoi_session_settle_doubt(work);
+		envoi_session_settle_doubt(work, "MAIL was refused");
 	}
 	if (work->accepted > 0 || positive) {
 		envoi_session_work_note_reply(work, ENVOI_PHASE_DOT, reply);
@@ -202,10 +202,18 @@ static void late_reply(struct envoi_session *s, const struct expected *e,
 		break;
 	case VERB_END:
 		/* For nobody, it is nobody's, whatever is said. */
-		end_reply(s, work, e->recipient,
-			positive && work->accepted > 0 ? reply : &s->facts.close_reply);
+		positive = positive && work->accepted > 0;
+		if (positive && s->astray) {
+			envoi_session_settle_doubt(work, "RSET was refused");
+			break;
+		}
+		end_reply(
+			s, work, e->recipient, positive ? reply : &s->facts.close_reply);
 		break;
 	default:
+		/* Its echo, or the reply to the octets of a chunk that was not
+		 * swallowed: then none of those behind is where it belongs. */
+		s->astray = s->astray || !positive;
 		break;
 	}
 	if (s->state != STATE_CLOSED && e->verb == VERB_END) {

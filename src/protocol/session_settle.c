@@ -133,15 +133,17 @@ void envoi_session_settle_words(struct work *work, enum envoi_outcome outcome,
 	}
 }
 
-void envoi_session_settle_doubt(struct work *work)
+void envoi_session_settle_doubt(struct work *work, const char *why)
 {
+	char words[100];
 	for (size_t i = 0; i < work->transaction->count; i++) {
 		envoi_result_finish(&work->transaction->recipients[i]->result);
 	}
 	work->redo = false;
+	(void)snprintf(words, sizeof(words),
+		"%s, and the message accepted: may have been delivered", why);
 	envoi_session_settle_words(work, ENVOI_OUTCOME_UNKNOWN, ENVOI_PHASE_DOT,
-		ENVOI_STATUS_PROTOCOL, false,
-		"MAIL was refused, and the message accepted: may have been delivered");
+		ENVOI_STATUS_PROTOCOL, false, words);
 }
 
 /* Takes it out of the list of works and hands it to the events. */

@@ -331,7 +331,8 @@ class Connection(threading.Thread):
         elif len(self.people) >= self.plan.room:
             self.send("452 4.5.3 too many")
         else:
-            self.people.append(address)
+            if address not in self.people:
+                self.people.append(address)
             self.send("250 2.1.5 ok")
 
     def do_data(self, line):
@@ -415,9 +416,8 @@ class Connection(threading.Thread):
     def finish(self, body):
         """The message is whole: False when it was refused."""
         if self.plan.lmtp:
-            for address in self.people:
-                self.take(body, [address])
-            return True
+            taken = [self.take(body, [address]) for address in self.people]
+            return any(taken)
         return self.take(body, self.people)
 
     def take(self, body, people):

@@ -783,6 +783,9 @@ START_TEST(replies_behind_a_421)
 		/* Taken, though its MAIL was answered 421: as whose, for whom? */
 		{"250 m\r\n250 r\r\n250 e\r\n250 R\r\n421 M\r\n250 r\r\n250 e\r\n",
 			ENVOI_OUTCOME_DELIVERED, ENVOI_OUTCOME_UNKNOWN, 0},
+		/* Taken, behind a refused RSET: perhaps the replies are out of step. */
+		{"250 m\r\n250 r\r\n421 e\r\n500 R\r\n250 M\r\n250 r\r\n250 e\r\n",
+			ENVOI_OUTCOME_DEFERRED, ENVOI_OUTCOME_UNKNOWN, 0},
 		/* Taken, and for nobody. */
 		{"421 m\r\n500 r\r\n502 e\r\n250 R\r\n500 m\r\n505 r\r\n250 e\r\n",
 			ENVOI_OUTCOME_DEFERRED, ENVOI_OUTCOME_DEFERRED, 421},

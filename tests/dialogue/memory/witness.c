@@ -253,6 +253,7 @@ static void end_answered(struct wire *wire, const struct due *due, int code)
 		wire->strange = true;
 		return;
 	}
+	due->mail->doubtful = due->mail->doubtful || (wire->astray && code / 100 == 2);
 	if (wire->lmtp) {
 		due->mail->rcpts[due->rcpt].end = code;
 	} else {
@@ -299,7 +300,8 @@ static void answered(struct wire *wire, const struct due *due, int code)
 		return;
 	case WHAT_RSET:
 		/* What went behind it may meet the transaction it was to end;
-		 * behind a 421 a refusal is its echo. */
+		 * behind a 421 a refusal is its echo, perhaps. */
+		wire->astray = wire->astray || (code / 100 != 2 && wire->over);
 		wire->strange = code / 100 != 2 && !wire->over
 				&& wire->first_due < wire->due_count;
 		break;

@@ -43,6 +43,8 @@ struct mail {
 	/** The end of data has left. */
 	bool ended;
 	int end;
+	/** Taken where replies may be out of step. */
+	bool doubtful;
 };
 
 /** A reply that is due. */
@@ -77,8 +79,8 @@ struct wire {
 	/** Of the reply being read. */
 	size_t lines;
 	int code;
-	/** A 421 was given. */
-	bool over;
+	/** A 421 was given; and behind it a RSET was refused. */
+	bool over, astray;
 	/** QUIT was answered, or the server left. */
 	bool left;
 	/** Out of step: no reply counts any more. */

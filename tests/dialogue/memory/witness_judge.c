@@ -38,6 +38,10 @@ static void add(struct record *record, const struct wire *wire, const struct mai
 	const struct rcpt *rcpt)
 {
 	record->begun++;
+	if (mail->doubtful && was_for_somebody(mail)) {
+		record->open++;
+		return;
+	}
 	if (!is_fine(mail->code) && mail->end / 100 == 2 && was_for_somebody(mail)) {
 		/* Taken although MAIL was refused: for whom, nobody knows. */
 		record->open++;
