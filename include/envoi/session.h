@@ -389,8 +389,8 @@ bool envoi_session_hides(const struct envoi_session *session, const char *line, 
 void envoi_session_abort(struct envoi_session *session, const struct envoi_error *why,
 	enum envoi_phase phase, bool timeout, int64_t now);
 
-/** Room in the window for one more transaction of so many octets? Only after
- * ENVOI_EVENT_READY and before envoi_session_close(). */
+/** Room in the window, and within MAILMAX (RFC 9422), for one more transaction of
+ * so many octets? Only after ENVOI_EVENT_READY and before envoi_session_close(). */
 bool envoi_session_can_submit(const struct envoi_session *session, uint64_t size);
 
 /** Queues a transaction; see there for lifetime. count is at least 1. -1: no

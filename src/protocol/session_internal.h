@@ -154,6 +154,8 @@ struct envoi_session {
 	size_t work_count;
 	uint64_t work_bytes;
 	size_t work_recipients;
+	/** Submitted, and done again: each is a MAIL. */
+	uint64_t mails;
 	/** Finished ones, not yet pulled. */
 	struct work *finished, **finished_tail;
 	unsigned window;

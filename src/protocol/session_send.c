@@ -15,9 +15,23 @@
 #include "base/limits.h"
 #include "protocol/dsn.h"
 
+static bool uses(const struct envoi_session *s, uint32_t extension)
+{
+	return (envoi_capabilities_usable(&s->facts.capabilities, s->options.without)
+		       & extension)
+	       != 0;
+}
+
+/* RFC 9422 4.1. A second try is made all the same. */
+static bool is_mail_left(const struct envoi_session *s)
+{
+	uint64_t most = s->facts.capabilities.mail_max;
+	return !uses(s, ENVOI_EXT_LIMITS) || most == 0 || s->mails < most;
+}
+
 bool envoi_session_can_submit(const struct envoi_session *s, uint64_t size)
 {
-	if (s->state != STATE_READY || s->closing) {
+	if (s->state != STATE_READY || s->closing || !is_mail_left(s)) {
 		return false;
 	}
 	/* With DATA only one can go behind the dot whose reply is due. */
@@ -41,19 +55,13 @@ int envoi_session_submit(struct envoi_session *s, struct envoi_transaction *tran
 	*s->works_tail = work;
 	s->works_tail = &work->next;
 	s->work_count++;
+	s->mails++;
 	s->work_bytes += transaction->size;
 	s->work_recipients += transaction->count;
 	if (s->sending == NULL) {
 		s->sending = work;
 	}
 	return 0;
-}
-
-static bool uses(const struct envoi_session *s, uint32_t extension)
-{
-	return (envoi_capabilities_usable(&s->facts.capabilities, s->options.without)
-		       & extension)
-	       != 0;
 }
 
 static bool write_mail(struct envoi_session *s, struct work *work, int64_t now)

@@ -213,6 +213,7 @@ void envoi_session_work_redo(struct envoi_session *s, struct work *work)
 	work->end_offset = OFFSET_NONE;
 	work->begun = work->redo = work->lone_dot = work->chunked = false;
 	work->redone = true;
+	s->mails++;
 }
 
 void envoi_session_work_check_finished(struct envoi_session *s, struct work *work)

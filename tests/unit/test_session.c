@@ -176,6 +176,28 @@ START_TEST(windows_are_bounded)
 }
 END_TEST
 
+/* RFC 9422: each MAIL counts, that of a second try as well. */
+START_TEST(a_second_try_counts_for_mailmax)
+{
+	struct talk talk;
+	talk_begin(&talk, OPTIONS(0));
+	talk_mail(&talk, BODY, 1);
+	talk_mail(&talk, BODY, 1);
+	talk_greet(&talk, "250-mx\r\n250-CHUNKING\r\n250 LIMITS MAILMAX=2\r\n");
+	talk_server(&talk, "250 m\r\n");
+	talk_server(&talk, "250 r\r\n");
+	talk_server(&talk, "503 no\r\n");
+	talk_server(&talk, "250 R\r\n");
+	talk_server(&talk, "250 m\r\n");
+	talk_server(&talk, "250 r\r\n");
+	talk_server(&talk, "354 go\r\n");
+	talk_server(&talk, "250 e\r\n");
+	ck_assert_int_eq(talk_outcome(&talk, 0, 0), ENVOI_OUTCOME_DELIVERED);
+	ck_assert(!talk.mails[1].submitted);
+	talk_end(&talk);
+}
+END_TEST
+
 START_TEST(large_messages_narrow_the_window)
 {
 	struct talk talk;
@@ -946,6 +968,7 @@ int main(void)
 	tcase_add_test(tcase, an_end_of_data_not_sent_is_no_doubt);
 	tcase_add_test(tcase, an_unfit_name_is_refused);
 	tcase_add_test(tcase, windows_are_bounded);
+	tcase_add_test(tcase, a_second_try_counts_for_mailmax);
 	tcase_add_test(tcase, large_messages_narrow_the_window);
 	tcase_add_test(tcase, deadlines_are_those_of_the_rfc);
 	tcase_add_test(tcase, progress_in_sending_is_progress);
