@@ -41,7 +41,7 @@ FLOORS = {
         {"error", "address", "aliases", "message", "secret", "config"},
         set(),
     ),
-    "queue": ({"base", "message"}, {"error", "address", "message", "queue"}, set()),
+    "queue": ({"base", "message"}, {"error", "address", "bounce", "message", "queue"}, set()),
     "submit": (
         {"base", "protocol", "message", "net", "config", "queue"},
         EVERY_PUBLIC - {"sink"},
