@@ -299,6 +299,11 @@ static int find_route(void *context, const struct envoi_queue_envelope *envelope
 	return spool_find_route(context, envelope, request, err);
 }
 
+static void find_notices(void *context, struct envoi_notices *ret_notices)
+{
+	spool_notices(context, ret_notices);
+}
+
 static void warn(void *context, const struct envoi_error *err)
 {
 	(void)context;
@@ -318,10 +323,14 @@ static void raise_limit(void)
 /* Once. False: a signal came. */
 static bool run_once(struct queue_command *command, struct envoi_runner_report *report)
 {
-	struct spool_route route = {.model = &command->connection.ui};
+	struct spool_route route = {
+		.model = &command->connection.ui,
+		.shared = envoi_queue_is_shared(command->queue),
+	};
 	const struct envoi_runner runner = {
 		.queue = command->queue,
 		.route = find_route,
+		.notices = find_notices,
 		.warn = warn,
 		.context = &route,
 		.ids = command->id_count > 0 ? command->ids : NULL,

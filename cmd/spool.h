@@ -34,18 +34,25 @@ enum envoi_status spool_add(struct connection *c, const struct spool_times *time
 struct spool_route {
 	/** How to report. */
 	const struct cmd_ui *model;
+	/** The queue is of several users (envoi_queue_is_shared()). */
+	bool shared;
 	struct connection connection;
 	bool filled;
 	/** A signal came. */
 	bool stopped;
 	/** Of reporting. */
 	enum envoi_status status;
+	/** This machine's name. */
+	char host[256];
 };
 
 /** For struct envoi_runner. */
 int spool_find_route(struct spool_route *route,
 	const struct envoi_queue_envelope *envelope, struct envoi_request *request,
 	struct envoi_error *err);
+/** What is told, for the same messages, of those that cannot be delivered. Valid
+ * until the next route. */
+void spool_notices(struct spool_route *route, struct envoi_notices *ret);
 /** Accepts a zeroed one. */
 void spool_route_finish(struct spool_route *route);
 

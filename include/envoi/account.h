@@ -27,6 +27,17 @@ enum envoi_delivery {
 	ENVOI_DELIVERY_QUEUE,
 };
 
+/** Messages to the sender that tell what was not delivered. */
+enum envoi_bounces {
+	/** Nothing was said. */
+	ENVOI_BOUNCES_DEFAULT,
+	ENVOI_BOUNCES_ON,
+	ENVOI_BOUNCES_OFF,
+};
+
+/** Seconds after which a sender is told that it takes longer. */
+#define ENVOI_DELAY_WARNING 14400
+
 /** Pointers are the account's, unless said otherwise. NULL: nothing was said. */
 struct envoi_account {
 	/** NULL: there is none, only options and defaults. */
@@ -81,6 +92,13 @@ struct envoi_account {
 
 	enum envoi_delivery delivery;
 	int64_t foreground_timeout_us;
+	enum envoi_bounces bounces;
+	/** Seconds; 0: never. */
+	int64_t delay_warning;
+	/** Who gets bounces that cannot be delivered: a mailbox. */
+	const char *postmaster;
+	/** Run for messages that were given up; NULL at its end. */
+	const char *const *notify_command;
 	/** Path, or "-" for stdout. */
 	const char *logfile;
 	/** strftime(3); NULL: the default. */

@@ -62,6 +62,7 @@ void envoi_queue_close(struct envoi_queue *queue);
 
 /** As it was opened by. */
 const char *envoi_queue_path(const struct envoi_queue *queue);
+bool envoi_queue_is_shared(const struct envoi_queue *queue);
 
 /* -- envelopes ----------------------------------------------------------------- */
 

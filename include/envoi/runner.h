@@ -7,6 +7,16 @@
  * connection, names, TLS, logins, 421, a configuration that does not fit), 4yz,
  * and a reply to the end of data that did not come. Given up: 5yz to MAIL, RCPT,
  * DATA or the end of data, and what no server can be given as it is.
+ *
+ * Of what is given up the sender is told in a bounce (<envoi/bounce.h>), where
+ * that is wanted: it is in the queue for good before it is written down that the
+ * sender knows, and only then the message may go. A crash between both makes a
+ * second bounce, with the same Message-ID. When a bounce cannot be made, the
+ * message stays, and the next run tries again.
+ *
+ * No bounce is made of a message from the null sender, nor for recipients whose
+ * NOTIFY does not say FAILURE: those go to failed/. A bounce that is given up is
+ * told to the postmaster, once; without a postmaster it goes to failed/ as well.
  */
 #ifndef ENVOI_RUNNER_H
 #define ENVOI_RUNNER_H
@@ -19,6 +29,28 @@
 #include <envoi/queue.h>
 #include <envoi/submit.h>
 
+/** What is told of messages that are not delivered. Zeroed: nothing. NULL: none. */
+struct envoi_notices {
+	/** Senders get bounces. */
+	bool bounces;
+	/** With bounces, when a message waits for so many seconds: its sender is
+	 * told so, once; 0: never. */
+	int64_t delay;
+	/** Who gets the bounces that cannot be delivered; a mailbox. */
+	const char *postmaster;
+	/** That bounces go by, where the message names none. */
+	const char *account;
+	/** As in struct envoi_bounce. */
+	const char *host;
+	const char *domain;
+	/** Run for each message that was moved to failed/, NULL at its end. It has
+	 * nothing of our environment but PATH, HOME, what says who the user is and
+	 * how to reach the desktop, and ENVOI_SPOOL, ENVOI_ID, ENVOI_SENDER,
+	 * ENVOI_RECIPIENTS (blanks between), ENVOI_REASON and ENVOI_MESSAGE_ID.
+	 * That it fails is a warning. */
+	const char *const *command;
+};
+
 struct envoi_runner {
 	struct envoi_queue *queue;
 	/**
@@ -28,6 +60,9 @@ struct envoi_runner {
 	 */
 	int (*route)(void *context, const struct envoi_queue_envelope *envelope,
 		struct envoi_request *request, struct envoi_error *err);
+	/** What is told of messages that route was asked for last, whatever it
+	 * returned; the same holds for what *ret_notices points to. NULL: nothing. */
+	void (*notices)(void *context, struct envoi_notices *ret_notices);
 	/** Told of each message when this run is done with it, before it leaves the
 	 * queue. May be NULL. */
 	void (*done)(void *context, const struct envoi_entry *entry);
@@ -43,7 +78,8 @@ struct envoi_runner {
 
 /** What a run came to, in messages. */
 struct envoi_runner_report {
-	/** Gone from the queue; kept; moved to failed/. */
+	/** Gone from the queue, all of it delivered; kept; moved to failed/, or gone
+	 * and the sender was told. */
 	size_t delivered, deferred, failed;
 	/** Another one works on them. */
 	size_t busy;
@@ -56,9 +92,9 @@ struct envoi_runner_report {
 };
 
 /**
- * One run over the queue as it is now. Any number may run at once, in any number
- * of processes. -1 with err: the queue cannot be read, or out of memory; then
- * the report tells how far it came.
+ * One run over the queue as it is now, and over the bounces it made. Any number may run
+ * at once, in any number of processes. -1 with err: the queue cannot be read, or out of
+ * memory; then the report tells how far it came.
  */
 int envoi_runner_run(const struct envoi_runner *runner,
 	struct envoi_runner_report *ret_report, struct envoi_error *err);

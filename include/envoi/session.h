@@ -133,6 +133,9 @@ struct envoi_result {
 	struct envoi_reply reply;
 	/** In words, where no reply decided; else NULL. Owned. */
 	char *error;
+	/** Filled in by submit: host or path of the server that was asked last,
+	 * NULL: none was. Borrowed from the request. */
+	const char *server;
 	/** The connection ended, the message was not accepted: it may be begun
 	 * again at once on another connection without a duplicate. */
 	bool again;

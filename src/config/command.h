@@ -1,10 +1,10 @@
 /*
- * Running a command for what it prints: secrets, and settings that come from
- * a command (msmtp's eval).
+ * Running a command: for what it prints, a secret or settings that come from a
+ * command (msmtp's eval), or because something happened.
  *
- * The command gets /dev/null as stdin, the environment as it is, default
- * signals, no descriptor above 2, and a process group of its own; where envoi
- * has the terminal, that group gets it meanwhile, so that a command may ask a
+ * The command gets /dev/null as stdin, the environment as it is unless another
+ * one is given, default signals, no descriptor above 2, and a process group of its own;
+ * where envoi has the terminal, that group gets it meanwhile, so that a command may ask a
  * person. When its time is over, or the run is stopped, the whole group is
  * ended (TERM, a second later KILL).
  */
@@ -22,6 +22,8 @@ struct envoi_command {
 	const char *const *argv;
 	/** When argv is NULL: given to sh -c. */
 	const char *shell;
+	/** Its environment, "NAME=value", NULL at its end; NULL: ours. */
+	const char *const *environment;
 	/** Milliseconds it may take; 0: 30 seconds. */
 	int time_limit_ms;
 	/** Readable when it shall be stopped; -1: never. */

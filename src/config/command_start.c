@@ -123,7 +123,9 @@ static int spawn(struct envoi_running *run, int out, int errors)
 	union {
 		const char *const *ours;
 		char *const *theirs;
-	} words = {.ours = argv != NULL ? argv : shell};
+	} words = {.ours = argv != NULL ? argv : shell},
+	  environment = {.ours = run->command->environment};
+	char *const *theirs = environment.ours != NULL ? environment.theirs : environ;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int failed = posix_spawn_file_actions_init(&actions);
@@ -138,10 +140,10 @@ static int spawn(struct envoi_running *run, int out, int errors)
 		}
 		if (failed == 0 && argv == NULL) {
 			failed = posix_spawn(&run->pid, "/bin/sh", &actions, &attributes,
-				words.theirs, environ);
+				words.theirs, theirs);
 		} else if (failed == 0) {
 			failed = posix_spawnp(&run->pid, argv[0], &actions, &attributes,
-				words.theirs, environ);
+				words.theirs, theirs);
 		}
 		(void)posix_spawnattr_destroy(&attributes);
 	}

@@ -210,7 +210,10 @@ int envoi_account_rest(struct account *account, struct envoi_error *err)
 {
 	set_message(account);
 	set_delivery(account);
-	return set_timeouts(account, err) == 0 ? set_fallbacks(account, err) : -1;
+	if (set_timeouts(account, err) != 0 || set_fallbacks(account, err) != 0) {
+		return -1;
+	}
+	return envoi_account_queue(account, err);
 }
 
 /* -- the whole --------------------------------------------------------------- */
@@ -296,6 +299,8 @@ void envoi_account_free(struct envoi_account *face)
 	free(face->servers);
 	free(face->fallbacks);
 	envoi_words_free(account->argv);
+	envoi_words_free(account->notify);
+	free(account->postmaster);
 	free(account->mechanisms);
 	free(account->sender);
 	free(account->pins);

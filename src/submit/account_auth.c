@@ -81,28 +81,36 @@ static const enum envoi_key secret_keys[] = {
 
 /* A command as argv; "~/" in front of a word is the home directory only where
  * it names the program. */
-static int set_argv(struct account *account, const char *text, enum envoi_key key,
-	struct envoi_error *err)
+int envoi_account_argv(struct account *account, const char *text, enum envoi_key key,
+	char ***ret_argv, struct envoi_error *err)
 {
-	if (envoi_words_split(envoi_span_of(text), &account->argv) != ENVOI_WORDS_OK) {
+	if (envoi_words_split(envoi_span_of(text), ret_argv) != ENVOI_WORDS_OK) {
 		return envoi_config_no_memory(err);
 	}
-	if (strncmp(account->argv[0], "~/", 2) == 0) {
+	char **argv = *ret_argv;
+	if (strncmp(argv[0], "~/", 2) == 0) {
 		struct envoi_error cause = ENVOI_ERROR_NONE;
-		char *path = envoi_path_expand(account->argv[0], &cause);
+		char *path = envoi_path_expand(argv[0], &cause);
 		if (path == NULL) {
 			return envoi_account_error(err, account, key, "%s", cause.text);
 		}
-		free(account->argv[0]);
-		account->argv[0] = path;
+		free(argv[0]);
+		argv[0] = path;
 	}
 	bool from_file = envoi_settings_get(&account->settings, key)->origin->kind
 			 == ENVOI_ORIGIN_FILE;
-	if (from_file && strchr(account->argv[0], '/') != NULL
-		&& account->argv[0][0] != '/') {
+	if (from_file && strchr(argv[0], '/') != NULL && argv[0][0] != '/') {
 		return envoi_account_error(err, account, key,
-			"\"%.100s\" is neither a name nor an absolute path",
-			account->argv[0]);
+			"\"%.100s\" is neither a name nor an absolute path", argv[0]);
+	}
+	return 0;
+}
+
+static int set_argv(struct account *account, const char *text, enum envoi_key key,
+	struct envoi_error *err)
+{
+	if (envoi_account_argv(account, text, key, &account->argv, err) != 0) {
+		return -1;
 	}
 	account->secret.kind = ENVOI_SECRET_COMMAND;
 	account->secret.argv = (const char *const *)account->argv;

@@ -25,6 +25,8 @@ struct account {
 	struct envoi_secret_source secret;
 	char secret_origin[300];
 	char **argv;
+	char **notify;
+	char *postmaster;
 	char *mechanisms;
 	char *sender;
 	unsigned char (*pins)[32];
@@ -39,7 +41,13 @@ int envoi_account_tls(struct account *account, struct envoi_error *err);
 int envoi_account_auth(struct account *account, struct envoi_error *err);
 int envoi_account_sender(
 	struct account *account, const char *given, struct envoi_error *err);
+int envoi_account_queue(struct account *account, struct envoi_error *err);
 int envoi_account_rest(struct account *account, struct envoi_error *err);
+
+/** A setting that is a command, as words; *ret_argv is to be freed with
+ * envoi_words_free(), whatever the result. */
+int envoi_account_argv(struct account *account, const char *text, enum envoi_key key,
+	char ***ret_argv, struct envoi_error *err);
 
 /** The text of a setting, NULL: unset. */
 const char *envoi_account_text(const struct account *account, enum envoi_key key);

@@ -55,6 +55,7 @@ bool envoi_channel_start(struct channel *channel, int64_t now)
 	channel->began = run->route.began != 0 ? run->route.began : now;
 	run->route.began = 0;
 	channel->visit.index = run->sessions++;
+	channel->visit.server = server->host != NULL ? server->host : server->path;
 	if (copy_live_endpoints(channel) == 0) {
 		envoi_run_note(run, '=', "connect to %s", server->label);
 		channel->connector = envoi_connector_new(channel->list, channel->count,

@@ -31,11 +31,12 @@ bool envoi_job_is_stopped(const struct envoi_job *job);
 
 /**
  * Submits what waits, as much as the session's window and limits allow.
- * mails: transactions begun on it so far, counted up here (LIMITS MAILMAX).
- * Returns false when the session is to be closed: it may take no more.
+ * server: its name, which outlives the job. mails: transactions begun on it so far,
+ * counted up here (LIMITS MAILMAX). Returns false when the session is to be closed: it
+ * may take no more.
  */
 bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
-	size_t session_index, size_t *mails);
+	const char *server, size_t session_index, size_t *mails);
 
 /**
  * Takes a finished transaction back. again: what the lost connection left

@@ -226,7 +226,7 @@ static void cancel(struct envoi_job *job, struct flight *flight)
 }
 
 bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
-	size_t session_index, size_t *mails)
+	const char *name, size_t session_index, size_t *mails)
 {
 	const struct envoi_capabilities *server =
 		&envoi_session_facts(session)->capabilities;
@@ -254,6 +254,7 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 			(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
 		} else if (envoi_session_submit(session, &flight->transaction, &err)
 			   == 0) {
+			flight->server = name;
 			item->session = (long)session_index;
 			(*mails)++;
 			continue;
@@ -330,6 +331,7 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 	for (size_t i = 0; i < t->count; i++) {
 		size_t r = (size_t)(t->recipients[i] - item->recipients);
 		bool doubt = t->recipients[i]->result.outcome == ENVOI_OUTCOME_UNKNOWN;
+		t->recipients[i]->result.server = flight->server;
 		if (flight->before != NULL) {
 			keep_earlier(&t->recipients[i]->result, &flight->before[i]);
 		}

@@ -63,6 +63,8 @@ struct item {
 struct flight {
 	struct envoi_transaction transaction;
 	struct item *item;
+	/** Who it goes to. */
+	const char *server;
 	/** How the recipients stood before, NULL: none was tried yet. */
 	struct envoi_result *before;
 	struct envoi_recipient *recipients[];

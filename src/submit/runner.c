@@ -14,11 +14,16 @@
 
 #include "base/checksum.h"
 
+/* A bounce may make one for the postmaster, and that makes none. */
+#define ROUNDS 3
+
 struct pass {
 	const struct envoi_runner *runner;
 	struct envoi_runner_report *report;
-	struct due *list;
-	size_t count, capacity;
+	struct due_list due;
+	/** Bounces made meanwhile. */
+	struct due_list made;
+	bool stopped;
 };
 
 int64_t envoi_runner_now(void)
@@ -76,19 +81,19 @@ static bool is_due(struct pass *pass, const struct envoi_entry *entry)
 	return false;
 }
 
-static int add_due(
-	struct pass *pass, const struct envoi_entry *entry, struct envoi_error *err)
+int envoi_runner_add_due(
+	struct due_list *list, const struct envoi_entry *entry, struct envoi_error *err)
 {
-	if (pass->count == pass->capacity) {
-		size_t capacity = pass->capacity > 0 ? 2 * pass->capacity : 64;
-		struct due *list = realloc(pass->list, capacity * sizeof(*list));
-		if (list == NULL) {
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity > 0 ? 2 * list->capacity : 64;
+		struct due *larger = realloc(list->list, capacity * sizeof(*larger));
+		if (larger == NULL) {
 			return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 		}
-		pass->list = list;
-		pass->capacity = capacity;
+		list->list = larger;
+		list->capacity = capacity;
 	}
-	struct due *due = &pass->list[pass->count++];
+	struct due *due = &list->list[list->count++];
 	due->way = way_of(envoi_entry_envelope(entry));
 	memcpy(due->id, envoi_entry_id(entry), sizeof(due->id));
 	return 0;
@@ -131,7 +136,7 @@ static int look(void *context, const char *id, struct envoi_error *err)
 		/* One that cannot be read now is no reason to stop. */
 		envoi_runner_warn(pass->runner, &fault);
 	} else if (result == ENVOI_QUEUE_GOT && is_due(pass, entry)) {
-		result = add_due(pass, entry, err);
+		result = envoi_runner_add_due(&pass->due, entry, err);
 		envoi_entry_free(entry);
 		return result;
 	}
@@ -203,28 +208,46 @@ struct envoi_entry *envoi_group_claim_next(struct group *group)
 	return NULL;
 }
 
-static int run_groups(struct pass *pass, struct envoi_error *err)
+static int run_groups(
+	struct pass *pass, const struct due_list *due, struct envoi_error *err)
 {
 	size_t end;
-	for (size_t at = 0; at < pass->count; at = end) {
+	for (size_t at = 0; at < due->count && !pass->stopped; at = end) {
 		struct group group = {
 			.runner = pass->runner,
 			.report = pass->report,
-			.list = pass->list + at,
+			.made = &pass->made,
+			.list = due->list + at,
 		};
 		for (end = at;
-			end < pass->count && pass->list[end].way == pass->list[at].way;
+			end < due->count && due->list[end].way == due->list[at].way;
 			end++) {
 			group.count++;
 		}
 		if (envoi_group_run(&group, err) != 0) {
 			return -1;
 		}
-		if (group.stopped) {
-			break;
-		}
+		pass->stopped = group.stopped;
 	}
 	return 0;
+}
+
+/* What is due, then the bounces that made, and what these made. */
+static int run_all(struct pass *pass, struct envoi_error *err)
+{
+	int result = 0;
+	for (unsigned round = 0; result == 0 && round < ROUNDS; round++) {
+		struct due_list due = pass->due;
+		pass->due = (struct due_list){0};
+		if (due.count > 0) {
+			qsort(due.list, due.count, sizeof(*due.list), compare_due);
+			result = run_groups(pass, &due, err);
+		}
+		free(due.list);
+		pass->due = pass->made;
+		pass->made = (struct due_list){0};
+	}
+	return result;
 }
 
 static void begin_report(struct envoi_runner_report *report)
@@ -239,11 +262,11 @@ int envoi_runner_run(const struct envoi_runner *runner,
 	begin_report(ret_report);
 	envoi_queue_sweep(runner->queue);
 	int result = envoi_queue_scan(runner->queue, ENVOI_QUEUE_MAIL, look, &pass, err);
-	if (result == 0 && pass.count > 0) {
-		qsort(pass.list, pass.count, sizeof(*pass.list), compare_due);
-		result = run_groups(&pass, err);
+	if (result == 0) {
+		result = run_all(&pass, err);
 	}
-	free(pass.list);
+	free(pass.due.list);
+	free(pass.made.list);
 	return result;
 }
 

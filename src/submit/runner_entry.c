@@ -44,6 +44,7 @@ static struct envoi_verdict verdict_of(const struct envoi_result *result)
 		.at = envoi_runner_now(),
 		.code = reply->code,
 		.text = reply->code != 0 ? reply->text : result->error,
+		.server = result->server,
 	};
 	for (size_t i = 0; i < 3; i++) {
 		verdict.enhanced[i] = reply->enhanced[i];
@@ -157,7 +158,34 @@ static int defer(struct group *group, struct envoi_entry *entry, const char *why
 	if (trials.next < group->report->next) {
 		group->report->next = trials.next;
 	}
+	if (envoi_schedule_is_late(&trials, group->notices.delay, now)) {
+		struct envoi_error fault = ENVOI_ERROR_NONE;
+		int told = envoi_runner_tell_late(group, entry, &fault);
+		if (told < 0) {
+			envoi_runner_warn(group->runner, &fault);
+		}
+		trials.warned = told > 0;
+	}
 	return envoi_entry_defer(entry, &trials, err);
+}
+
+/* Out of the queue, or to where what failed is kept. */
+static int leave(struct group *group, struct envoi_entry *entry, struct envoi_error *err)
+{
+	if (envoi_entry_count(entry, ENVOI_FATE_FAILED) > 0) {
+		group->report->failed++;
+		if (envoi_entry_fail(entry, err) != 0) {
+			return -1;
+		}
+		envoi_runner_notify(group, entry);
+		return 0;
+	}
+	if (envoi_entry_count(entry, ENVOI_FATE_TOLD) > 0) {
+		group->report->failed++;
+	} else {
+		group->report->delivered++;
+	}
+	return envoi_entry_remove(entry, err);
 }
 
 void envoi_entry_conclude(struct group *group, struct envoi_entry *entry, const char *why)
@@ -171,14 +199,13 @@ void envoi_entry_conclude(struct group *group, struct envoi_entry *entry, const 
 	if (runner->done != NULL) {
 		runner->done(runner->context, entry);
 	}
-	if (envoi_entry_count(entry, ENVOI_FATE_WAITING) > 0) {
+	if (result == 0) {
+		result = envoi_runner_tell_failed(group, entry, &err);
+	}
+	if (result != 0 || envoi_entry_count(entry, ENVOI_FATE_WAITING) > 0) {
 		group->report->deferred++;
-	} else if (result == 0 && envoi_entry_count(entry, ENVOI_FATE_FAILED) > 0) {
-		group->report->failed++;
-		result = envoi_entry_fail(entry, &err);
-	} else if (result == 0) {
-		group->report->delivered++;
-		result = envoi_entry_remove(entry, &err);
+	} else {
+		result = leave(group, entry, &err);
 	}
 	if (result != 0) {
 		envoi_runner_warn(runner, &err);

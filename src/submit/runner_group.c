@@ -181,9 +181,14 @@ static int route(
 	if (entry == NULL) {
 		return 1;
 	}
+	const struct envoi_runner *runner = group->runner;
 	group->first = entry;
-	return group->runner->route(
-		group->runner->context, envoi_entry_envelope(entry), request, err);
+	int result =
+		runner->route(runner->context, envoi_entry_envelope(entry), request, err);
+	if (runner->notices != NULL) {
+		runner->notices(runner->context, &group->notices);
+	}
+	return result;
 }
 
 int envoi_group_run(struct group *group, struct envoi_error *err)

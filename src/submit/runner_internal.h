@@ -4,6 +4,8 @@
  * runner.c        what is due, in groups that go the same way
  * runner_group.c  a group's way through envoi_submit()
  * runner_entry.c  what becomes of a message of the queue
+ * runner_tell.c   bounces and warnings
+ * runner_notify.c the command for messages that were given up
  */
 #ifndef ENVOI_SUBMIT_RUNNER_INTERNAL_H
 #define ENVOI_SUBMIT_RUNNER_INTERNAL_H
@@ -33,10 +35,19 @@ struct sending {
 	bool broken;
 };
 
+/** Messages that are due, and grow. */
+struct due_list {
+	struct due *list;
+	size_t count, capacity;
+};
+
 /** Messages that go the same way. */
 struct group {
 	const struct envoi_runner *runner;
 	struct envoi_runner_report *report;
+	struct envoi_notices notices;
+	/** Where the bounces are noted that are made; NULL: nowhere. */
+	struct due_list *made;
 	const struct due *list;
 	size_t count, at;
 	/** One that is claimed already comes first; NULL: none. */
@@ -52,6 +63,9 @@ struct group {
 /* runner.c */
 int64_t envoi_runner_now(void);
 void envoi_runner_warn(const struct envoi_runner *runner, const struct envoi_error *err);
+/** SYSTEM. */
+int envoi_runner_add_due(
+	struct due_list *list, const struct envoi_entry *entry, struct envoi_error *err);
 /** The next message of the group, claimed. NULL: there is none. */
 struct envoi_entry *envoi_group_claim_next(struct group *group);
 
@@ -66,5 +80,18 @@ void envoi_sending_settle(struct group *group, struct sending *sending,
  * entry. */
 void envoi_entry_conclude(
 	struct group *group, struct envoi_entry *entry, const char *why);
+
+/* runner_tell.c */
+/** Bounces for the recipients that failed and are to be told: they are TOLD then.
+ * -1: it could not be done, and is to be done again. */
+int envoi_runner_tell_failed(
+	struct group *group, struct envoi_entry *entry, struct envoi_error *err);
+/** Tells that it takes longer, where that is wanted. 1: told. -1: as above. */
+int envoi_runner_tell_late(
+	struct group *group, struct envoi_entry *entry, struct envoi_error *err);
+
+/* runner_notify.c */
+/** The message was moved to failed/. */
+void envoi_runner_notify(const struct group *group, const struct envoi_entry *entry);
 
 #endif

@@ -12,7 +12,8 @@ void envoi_visit_feed(struct envoi_visit *visit, struct envoi_job *job,
 	}
 	if (job != NULL) {
 		size_t before = visit->mails;
-		more = envoi_job_feed(job, session, visit->index, &visit->mails);
+		more = envoi_job_feed(
+			job, session, visit->server, visit->index, &visit->mails);
 		visit->flying += visit->mails - before;
 	}
 	if (!more || visit->flying == 0) {

@@ -11,6 +11,8 @@
 struct envoi_visit {
 	/** Of the session, in reports. */
 	size_t index;
+	/** Host or path; NULL: it has no name. */
+	const char *server;
 	/** Transactions begun on it, and on their way; recipients settled. */
 	size_t mails, flying, settled;
 };

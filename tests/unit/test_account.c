@@ -296,6 +296,8 @@ START_TEST(rest_is_made)
 			   "remove_bcc_headers off\nundisclosed_recipients\n"
 			   "long_lines refuse\nignore_dots\ndsn_notify failure,success\n"
 			   "dsn_return headers\ndelivery queue\nforeground_timeout 9\n"
+			   "bounces\ndelay_warning 60\npostmaster p@d.example\n"
+			   "notify_command tell 'a b'\n"
 			   "logfile ~/log\nsyslog\naliases /etc/aliases\n"
 			   "from_full_name Joe D\n",
 			      NULL)
@@ -320,6 +322,11 @@ START_TEST(rest_is_made)
 	ck_assert_str_eq(account->dsn_return, "HDRS");
 	ck_assert_int_eq(account->delivery, ENVOI_DELIVERY_QUEUE);
 	ck_assert_int_eq(account->foreground_timeout_us, 9000000);
+	ck_assert_int_eq(account->bounces, ENVOI_BOUNCES_ON);
+	ck_assert_int_eq(account->delay_warning, 60);
+	ck_assert_str_eq(account->postmaster, "p@d.example");
+	ck_assert_str_eq(account->notify_command[1], "a b");
+	ck_assert_ptr_null(account->notify_command[2]);
 	assert_same(account->logfile, "log");
 	ck_assert_str_eq(account->syslog_facility, "LOG_USER");
 	ck_assert_str_eq(account->aliases, "/etc/aliases");
@@ -355,6 +362,10 @@ static const struct {
 	{"host mx\nprotocol lmtp\nport 25",
 		"c:4: port: LMTP is not spoken on port 25 (RFC 2033 section 5)", ""},
 	{"socket run/x", "c:2: socket: \"run/x\" is no absolute path", ""},
+	{"host mx\npostmaster a b", "c:3: postmaster: bad address (no \"@\"): 'a b'", ""},
+	{"host mx\nnotify_command ./x",
+		"c:3: notify_command: \"./x\" is neither a name nor an absolute path",
+		""},
 	{"host mx\nproxy_host 127.0.0.1",
 		"c:3: proxy_host: envoi does not speak to SOCKS proxies, and going past "
 		"127.0.0.1 may not be what you want",
