@@ -100,7 +100,8 @@ struct envoi_verdict {
 struct envoi_queue_recipient {
 	/** As made by envoi_address_parse(). */
 	const char *address;
-	/** RFC 3461: the values of ORCPT and NOTIFY; NULL: none. */
+	/** RFC 3461: whom it was first for, a mailbox or the value of ORCPT
+	 * ("rfc822;..."), and the value of NOTIFY; NULL: none. */
 	const char *original;
 	const char *notify;
 };

@@ -181,7 +181,8 @@ struct envoi_recipient {
 	const char *address;
 	/** ENVOI_NOTIFY_... for this one. */
 	unsigned notify;
-	/** Whom it was first for (ORCPT): a mailbox; NULL: not said. */
+	/** Whom it was first for (ORCPT): a mailbox, or the value of ORCPT,
+	 * "rfc822;..." or "utf-8;...", as it was given; NULL: not said. */
 	const char *original;
 	struct envoi_result result;
 };

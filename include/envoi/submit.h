@@ -89,6 +89,13 @@ struct envoi_observer {
 	void (*progress)(void *context, size_t settled, uint64_t written);
 };
 
+/** What is asked for one recipient (RFC 3461); as in struct envoi_recipient. Its
+ * text is not owned, and outlives the message. */
+struct envoi_wish {
+	unsigned notify;
+	const char *original;
+};
+
 /** Who a message is from and for. Everything is on the heap. */
 struct envoi_envelope {
 	/** As made by envoi_address_parse(); NULL: the request's. */
@@ -99,6 +106,9 @@ struct envoi_envelope {
 	/** In place of the request's, when something is asked for. Its strings
 	 * are not owned, and outlive the message. */
 	struct envoi_dsn dsn;
+	/** One for each recipient, in place of dsn.notify and of the recipient
+	 * itself as the one it was first for; NULL: these, for all. */
+	struct envoi_wish *wishes;
 };
 
 /** Drops recipients that are the same mailbox as an earlier one; keeps the

@@ -77,6 +77,24 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
+/* Is it the value of ORCPT, and not a mailbox? One of those has no semicolon but
+ * in quotes. */
+static bool is_value(const char *original)
+{
+	struct envoi_span span = envoi_span_of(original);
+	if (!envoi_span_starts_nocase(span, "rfc822;")
+		&& !envoi_span_starts_nocase(span, "utf-8;")) {
+		return false;
+	}
+	for (const char *p = original; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+		if (c <= 0x20 || c >= 0x7f || c == '=') {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void put_notify(unsigned notify, char out[ENVOI_DSN_ROOM])
 {
 	if ((notify & ENVOI_NOTIFY_NEVER) != 0) {
@@ -103,11 +121,18 @@ void envoi_dsn_rcpt(const struct envoi_recipient *recipient, char out[ENVOI_DSN_
 	if (original == NULL || original[0] == '\0') {
 		return;
 	}
+	bool value = is_value(original);
 	bool ascii = is_ascii(original);
-	const char *type = ascii ? "rfc822;" : "utf-8;";
+	const char *type = value ? "" : ascii ? "rfc822;" : "utf-8;";
 	size_t room = sizeof(address) - strlen(type);
-	bool fits = ascii ? put_xtext(address, room, original)
-			  : put_utf8(address, room, original);
+	bool fits;
+	if (value) {
+		fits = strlen(original) < room;
+		(void)snprintf(address, room, "%s", original);
+	} else {
+		fits = ascii ? put_xtext(address, room, original)
+			     : put_utf8(address, room, original);
+	}
 	size_t used = strlen(out) + strlen(" ORCPT=") + strlen(type) + strlen(address);
 	size_t line = strlen("RCPT TO:<>\r\n") + strlen(recipient->address) + used;
 	if (fits && line <= ENVOI_LIMIT_COMMAND) {

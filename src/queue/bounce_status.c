@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/limits.h"
 #include "message/date.h"
@@ -70,12 +71,13 @@ static int hex_of(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* ORCPT is "type;xtext"; RFC 3464 2.3.1 wants it without the xtext. */
+/* A mailbox, or "type;xtext"; RFC 3464 2.3.1 wants it without the xtext. */
 static int put_original(struct envoi_buffer *out, const char *original)
 {
 	char text[ENVOI_LIMIT_ADDRESS + 100];
 	size_t n = 0;
-	if (strchr(original, ';') == NULL) {
+	if (strncasecmp(original, "rfc822;", 7) != 0
+		&& strncasecmp(original, "utf-8;", 6) != 0) {
 		return put_address(out, "Original-Recipient", original);
 	}
 	for (; *original != '\0' && n + 1 < sizeof(text); original++) {

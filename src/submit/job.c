@@ -85,10 +85,18 @@ static int set_recipients(struct item *item, const struct envoi_request *request
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		item->recipients[i].address = recipients[i];
+		struct envoi_recipient *recipient = &item->recipients[i];
+		const struct envoi_wish *wishes = item->envelope.wishes;
+		recipient->address = recipients[i];
 		if (envoi_dsn_is_wanted(dsn)) {
-			item->recipients[i].notify = dsn->notify;
-			item->recipients[i].original = recipients[i];
+			recipient->notify = dsn->notify;
+			recipient->original = recipients[i];
+		}
+		if (wishes != NULL) {
+			recipient->notify = wishes[i].notify;
+		}
+		if (wishes != NULL && wishes[i].original != NULL) {
+			recipient->original = wishes[i].original;
 		}
 	}
 	item->count = item->open = item->waiting = count;

@@ -89,9 +89,12 @@ int envoi_envelope_deduplicate(struct envoi_envelope *envelope)
 	for (size_t i = 0; i < envelope->count; i++) {
 		if (twice[i]) {
 			free(envelope->recipients[i]);
-		} else {
-			envelope->recipients[kept++] = envelope->recipients[i];
+			continue;
 		}
+		if (envelope->wishes != NULL) {
+			envelope->wishes[kept] = envelope->wishes[i];
+		}
+		envelope->recipients[kept++] = envelope->recipients[i];
 	}
 	envelope->count = kept;
 	free(twice);
@@ -104,6 +107,7 @@ void envoi_envelope_finish(struct envoi_envelope *envelope)
 		free(envelope->recipients[i]);
 	}
 	free(envelope->recipients);
+	free(envelope->wishes);
 	free(envelope->sender);
 	*envelope = (struct envoi_envelope){0};
 }

@@ -102,6 +102,22 @@ static unsigned notify_of(const char *text)
 	return bits;
 }
 
+static bool add_recipient(
+	struct envoi_envelope *envelope, const struct envoi_queue_recipient *recipient)
+{
+	char *address = envoi_span_dup(envoi_span_of(recipient->address));
+	unsigned notify = notify_of(recipient->notify);
+	if (address == NULL) {
+		return false;
+	}
+	envelope->wishes[envelope->count] =
+		(struct envoi_wish){notify, recipient->original};
+	envelope->recipients[envelope->count++] = address;
+	/* Of all: is anything wanted? */
+	envelope->dsn.notify |= notify;
+	return true;
+}
+
 static int address(void *context, struct envoi_message *message,
 	struct envoi_envelope *ret_envelope, struct envoi_error *err)
 {
@@ -115,19 +131,14 @@ static int address(void *context, struct envoi_message *message,
 	*ret_envelope = (struct envoi_envelope){
 		.sender = envoi_span_dup(envoi_span_of(envelope->sender)),
 		.recipients = calloc(sending->open + 1, sizeof(char *)),
-		.dsn =
-			{
-				.notify = notify_of(envelope->recipients[0].notify),
-				.ret = envelope->returned,
-				.envid = envelope->envelope_id,
-			},
+		.wishes = calloc(sending->open + 1, sizeof(*ret_envelope->wishes)),
+		.dsn = {.ret = envelope->returned, .envid = envelope->envelope_id},
 	};
-	bool whole = ret_envelope->sender != NULL && ret_envelope->recipients != NULL;
+	bool whole = ret_envelope->sender != NULL && ret_envelope->recipients != NULL
+		     && ret_envelope->wishes != NULL;
 	for (size_t i = 0; whole && i < sending->open; i++) {
-		const char *text = envelope->recipients[sending->indices[i]].address;
-		ret_envelope->recipients[i] = envoi_span_dup(envoi_span_of(text));
-		whole = ret_envelope->recipients[i] != NULL;
-		ret_envelope->count += whole;
+		whole = add_recipient(
+			ret_envelope, &envelope->recipients[sending->indices[i]]);
 	}
 	return whole ? 0 : envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 }

@@ -31,6 +31,12 @@ static const struct {
 	{0, "a+b=c@d", " ORCPT=rfc822;a+2Bb+3Dc@d"},
 	{0, "\"a b\\\"\"@d", " ORCPT=rfc822;\"a+20b\\\"\"@d"},
 	{0, "a;~!@d", " ORCPT=rfc822;a;~!@d"},
+	/* As it was given. */
+	{0, "rfc822;a+2Bb@d", " ORCPT=rfc822;a+2Bb@d"},
+	{0, "RFC822;a@d", " ORCPT=RFC822;a@d"},
+	{0, "utf-8;\\x{FC}@d", " ORCPT=utf-8;\\x{FC}@d"},
+	{0, "rfc822;a b@d", " ORCPT=rfc822;rfc822;a+20b@d"},
+	{0, "x400;/A=b/", " ORCPT=rfc822;x400;/A+3Db/"},
 	{0, "\xc3\xbc@d", " ORCPT=utf-8;\\x{FC}@d"},
 	{0, "\xe2\x82\xac+=\\ @d",
 		" ORCPT=utf-8;\\x{20AC}\\x{2B}\\x{3D}\\x{5C}\\x{20}@d"},
