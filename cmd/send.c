@@ -319,15 +319,18 @@ static int make_message(struct send *send, struct envoi_error *err)
 	return compose_make(&send->compose, &send->connection.request, err);
 }
 
-/* A time is for those that wait. */
+/* A time is for those that wait: here, or at the server. */
 static int choose_queue(struct send *send, struct envoi_error *err)
 {
 	bool timed = send->times.not_before != 0 || send->times.expires != 0;
 	if (timed && send->queue == 0) {
-		return envoi_error_set(err, ENVOI_STATUS_USAGE,
-			"--no-queue and a time to send at exclude each other");
-	}
-	if (timed) {
+		if (send->times.not_before != 0 && send->times.expires != 0) {
+			return envoi_error_set(err, ENVOI_STATUS_USAGE,
+				"with --no-queue --at and --expire exclude each other");
+		}
+		send->connection.request.hold_until = send->times.not_before;
+		send->connection.request.deliver_by = send->times.expires;
+	} else if (timed) {
 		send->queue = 1;
 	}
 	if (send->queue == 1 && send->connection.request.all_or_nothing) {

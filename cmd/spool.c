@@ -68,13 +68,15 @@ static bool relative_time(const char *text, int64_t *ret_time)
 	char *end;
 	errno = 0;
 	long n = strtol(text + 1, &end, 10);
-	if (errno != 0 || end == text + 1 || text[1] < '0' || text[1] > '9'
-		|| n > 100000000) {
+	if (errno != 0 || end == text + 1 || text[1] < '0' || text[1] > '9') {
 		return false;
 	}
 	if (text[0] == '@') {
 		*ret_time = n;
 		return *end == '\0';
+	}
+	if (n > 100000000) {
+		return false;
 	}
 	int64_t unit = unit_of(*end);
 	*ret_time = (int64_t)time(NULL) + n * unit;

@@ -217,6 +217,12 @@ struct envoi_transaction {
 	bool smtputf8;
 	/** RET and ENVID; NULL: none. */
 	const struct envoi_dsn *dsn;
+	/** Not to be passed on before: "2026-12-24T18:00:00Z" (RFC 4865); NULL: at
+	 * once. Only for a server with FUTURERELEASE. */
+	const char *hold_until;
+	/** Seconds in which it is to be delivered, or returned (RFC 2852), where
+	 * the server has DELIVERBY; 0: none. */
+	uint32_t deliver_by;
 	/** One refused recipient stops it before its data is sent. */
 	bool all_or_nothing;
 	/** For the caller: where the body is. Not touched. */
@@ -292,6 +298,10 @@ struct envoi_capabilities {
 	uint64_t mail_max;
 	uint64_t rcpt_max;
 	uint64_t rcpt_domain_max;
+	/** FUTURERELEASE (RFC 4865): most seconds; DELIVERBY (RFC 2852): fewest;
+	 * 0: not said. */
+	uint64_t hold_most;
+	uint64_t by_least;
 	/** The mechanisms of AUTH, merged, upper case, one space between. */
 	char auth[512];
 };

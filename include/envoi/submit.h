@@ -106,6 +106,8 @@ struct envoi_envelope {
 	/** In place of the request's, when something is asked for. Its strings
 	 * are not owned, and outlive the message. */
 	struct envoi_dsn dsn;
+	/** In place of the request's; 0: none. */
+	int64_t deliver_by;
 	/** One for each recipient, in place of dsn.notify and of the recipient
 	 * itself as the one it was first for; NULL: these, for all. */
 	struct envoi_wish *wishes;
@@ -196,6 +198,12 @@ struct envoi_request {
 	bool all_or_nothing;
 	/** For all recipients. Not offered: dropped, with one warning. */
 	struct envoi_dsn dsn;
+	/** Seconds since 1970, 0: none. The server is to keep messages until then
+	 * (FUTURERELEASE, RFC 4865); one that does not offer that gets none. */
+	int64_t hold_until;
+	/** It is to return what is not delivered by then, where it offers that
+	 * (DELIVERBY, RFC 2852). */
+	int64_t deliver_by;
 	/** The header goes out as it is. */
 	bool raw;
 	enum envoi_long_lines long_lines;

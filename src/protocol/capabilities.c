@@ -125,6 +125,12 @@ static void add_line(struct envoi_capabilities *capabilities, struct envoi_span 
 		}
 	} else if (bit == ENVOI_EXT_SIZE) {
 		add_size(capabilities, envoi_span_word(&line));
+	} else if (bit == ENVOI_EXT_FUTURERELEASE) {
+		(void)envoi_span_number(
+			envoi_span_word(&line), UINT32_MAX, &capabilities->hold_most);
+	} else if (bit == ENVOI_EXT_DELIVERBY) {
+		(void)envoi_span_number(
+			envoi_span_word(&line), UINT32_MAX, &capabilities->by_least);
 	}
 }
 

@@ -64,6 +64,18 @@ int envoi_session_submit(struct envoi_session *s, struct envoi_transaction *tran
 	return 0;
 }
 
+static void write_times(const struct envoi_session *s, const struct envoi_transaction *t,
+	char *out, size_t size)
+{
+	char by[24] = "";
+	bool hold = t->hold_until != NULL && uses(s, ENVOI_EXT_FUTURERELEASE);
+	if (t->deliver_by != 0 && uses(s, ENVOI_EXT_DELIVERBY)) {
+		(void)snprintf(by, sizeof(by), " BY=%u;R", (unsigned)t->deliver_by);
+	}
+	(void)snprintf(out, size, "%s%s%s", hold ? " HOLDUNTIL=" : "",
+		hold ? t->hold_until : "", by);
+}
+
 static bool write_mail(struct envoi_session *s, struct work *work, int64_t now)
 {
 	const struct envoi_transaction *t = work->transaction;
@@ -75,6 +87,8 @@ static bool write_mail(struct envoi_session *s, struct work *work, int64_t now)
 	if (uses(s, ENVOI_EXT_DSN)) {
 		envoi_dsn_mail(t, dsn);
 	}
+	char times[80] = "";
+	write_times(s, t, times, sizeof(times));
 	const char *body = "";
 	if (t->body == ENVOI_BODY_BINARYMIME) {
 		body = " BODY=BINARYMIME";
@@ -84,8 +98,8 @@ static bool write_mail(struct envoi_session *s, struct work *work, int64_t now)
 	bool utf8 = t->smtputf8 && uses(s, ENVOI_EXT_SMTPUTF8);
 	work->step = STEP_RCPT;
 	return envoi_session_out_command(s, now, VERB_MAIL, work, 0,
-		"MAIL FROM:<%s>%s%s%s%s", t->sender, size, body, utf8 ? " SMTPUTF8" : "",
-		dsn);
+		"MAIL FROM:<%s>%s%s%s%s%s", t->sender, size, body,
+		utf8 ? " SMTPUTF8" : "", dsn, times);
 }
 
 static bool write_rcpt(struct envoi_session *s, struct work *work, int64_t now)

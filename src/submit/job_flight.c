@@ -198,7 +198,8 @@ static bool fits_server(struct envoi_job *job, struct item *item,
 			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_RCPT, &err, NULL);
 		return false;
 	}
-	return envoi_job_choose_form(job, item, server, usable);
+	return envoi_job_fits_times(job, item, server, usable)
+	       && envoi_job_choose_form(job, item, server, usable);
 }
 
 static void wait_again(struct envoi_job *job, struct item *item, size_t r)
@@ -250,6 +251,9 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 		}
 		struct flight *flight = launch(job, item, &limits);
 		struct envoi_error err;
+		if (flight != NULL) {
+			envoi_job_set_times(job, flight, server);
+		}
 		if (flight == NULL) {
 			(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
 		} else if (envoi_session_submit(session, &flight->transaction, &err)

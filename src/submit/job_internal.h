@@ -5,6 +5,7 @@
  * job_address.c what addresses and notifications ask of a server
  * job_form.c    the form in which a message goes to a server
  * job_settle.c  settled recipients and messages, their reports
+ * job_times.c   not before, and until when
  * job_flight.c  transactions: which recipients go, and how they come back
  */
 #ifndef ENVOI_SUBMIT_JOB_INTERNAL_H
@@ -65,6 +66,8 @@ struct flight {
 	struct item *item;
 	/** Who it goes to. */
 	const char *server;
+	/** For hold_until. */
+	char hold[32];
 	/** How the recipients stood before, NULL: none was tried yet. */
 	struct envoi_result *before;
 	struct envoi_recipient *recipients[];
@@ -135,5 +138,14 @@ bool envoi_job_needs_utf8(const struct envoi_transaction *transaction);
 bool envoi_job_fits_addresses(struct envoi_job *job, struct item *item, uint32_t usable);
 /** Says, once, that notifications are not to be had. */
 void envoi_job_check_notifications(struct envoi_job *job, uint32_t usable);
+
+/* job_times.c */
+/** Settles a message that is to wait at a server that cannot do that. False: as
+ * above. */
+bool envoi_job_fits_times(struct envoi_job *job, struct item *item,
+	const struct envoi_capabilities *server, uint32_t usable);
+/** What the transaction says of time. */
+void envoi_job_set_times(const struct envoi_job *job, struct flight *flight,
+	const struct envoi_capabilities *server);
 
 #endif

@@ -133,6 +133,7 @@ static int address(void *context, struct envoi_message *message,
 		.recipients = calloc(sending->open + 1, sizeof(char *)),
 		.wishes = calloc(sending->open + 1, sizeof(*ret_envelope->wishes)),
 		.dsn = {.ret = envelope->returned, .envid = envelope->envelope_id},
+		.deliver_by = envelope->expires,
 	};
 	bool whole = ret_envelope->sender != NULL && ret_envelope->recipients != NULL
 		     && ret_envelope->wishes != NULL;

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <envoi/address.h>
 #include <envoi/server.h>
@@ -100,6 +101,13 @@ static void read_tls(struct order *order, const char *text)
 	}
 }
 
+/* "@SECONDS" or "+HOURSh". */
+static int64_t read_time(const char *text)
+{
+	int64_t n = strtoll(text + 1, NULL, 10);
+	return text[0] == '@' ? n : (int64_t)time(NULL) + n * 3600;
+}
+
 static bool is_idle(const char *option, bool *ret_argument)
 {
 	for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
@@ -141,6 +149,12 @@ static const char *read_args(
 			request->dsn.ret = strcmp(next, "full") == 0 ? "FULL" : "HDRS";
 		} else if (strcmp(arg, "--dsn-envid") == 0) {
 			request->dsn.envid = next;
+		} else if (strcmp(arg, "--at") == 0) {
+			request->hold_until = read_time(next);
+		} else if (strcmp(arg, "--expire") == 0) {
+			request->deliver_by = read_time(next);
+		} else if (strcmp(arg, "--no-queue") == 0) {
+			takes = false;
 		} else if (strcmp(arg, "--mbox") == 0) {
 			request->mbox = ENVOI_MBOX_RD;
 			takes = false;
