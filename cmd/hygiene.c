@@ -15,16 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "privilege.h"
 #include "ui.h"
-
-/* Who set the id bit did not mean what is not written for it. */
-static void drop_privileges(void)
-{
-	if ((getegid() != getgid() && setgid(getgid()) != 0)
-		|| (geteuid() != getuid() && setuid(getuid()) != 0)) {
-		abort();
-	}
-}
 
 void hygiene_environment(void)
 {
@@ -44,7 +36,7 @@ void hygiene_begin(void)
 {
 	sigset_t none;
 	ui_secure_descriptors();
-	drop_privileges();
+	privilege_begin();
 	(void)alarm(0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -11,8 +11,8 @@
 /**
  * Descriptors 0 to 2 are valid, SIGPIPE and SIGXFSZ ignored (a failed write is
  * told instead), SIGCHLD and the signal mask as at birth, no alarm is pending;
- * a set-id bit is given up for good. An inherited "ignore" of SIGHUP, SIGINT
- * and the like stays. To be called first.
+ * a set-id bit is given up for good, see privilege.h. An inherited "ignore" of SIGHUP,
+ * SIGINT and the like stays. To be called first.
  */
 void hygiene_begin(void);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hygiene.h"
+#include "privilege.h"
 #include "ui.h"
 
 static const struct {
@@ -89,9 +90,8 @@ static int (*find_personality(const char *path))(int, char **)
 	return NULL;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	hygiene_begin();
 	int (*personality)(int, char **) = find_personality(argc > 0 ? argv[0] : "");
 	if (personality != NULL) {
 		return personality(argc, argv);
@@ -113,4 +113,12 @@ int main(int argc, char **argv)
 		return no_such_command(NULL);
 	}
 	return cmd_sendmail(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	hygiene_begin();
+	int status = run(argc, argv);
+	privilege_end();
+	return status;
 }

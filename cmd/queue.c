@@ -15,6 +15,7 @@
 
 #include <envoi/report.h>
 
+#include "privilege.h"
 #include "spool.h"
 
 /* Whoever watches looks after so many seconds, whatever happens. */
@@ -40,6 +41,9 @@ static const struct cmd_option table[] = {
 struct queue_command {
 	/** Of the options; never connects. */
 	struct connection connection;
+	struct envoi_queue *queues[SPOOL_MOST];
+	size_t queue_count;
+	/** The one of these it is about. */
 	struct envoi_queue *queue;
 	const char *const *ids;
 	size_t id_count;
@@ -133,8 +137,9 @@ static void list(struct queue_command *command)
 		ENVOI_QUEUE_MAIL, ENVOI_QUEUE_FAILED};
 	/* Nobody waits for one line of it. */
 	(void)setvbuf(stdout, NULL, _IOFBF, 65536);
-	for (size_t i = 0; i < 2; i++) {
-		command->place = places[i];
+	for (size_t i = 0; i < 2 * command->queue_count; i++) {
+		command->queue = command->queues[i / 2];
+		command->place = places[i % 2];
 		if (envoi_queue_scan(
 			    command->queue, command->place, list_one, command, &err)
 			!= 0) {
@@ -229,9 +234,8 @@ static const struct action {
 	{"remove", delete, true, false},
 };
 
-/* Result of enum envoi_queue_get, or -1. */
-static int get(struct queue_command *command, const struct action *action, const char *id,
-	struct envoi_entry **ret_entry, struct envoi_error *err)
+static int get_from(struct envoi_queue *queue, const struct action *action,
+	const char *id, struct envoi_entry **ret_entry, struct envoi_error *err)
 {
 	int result = ENVOI_QUEUE_GONE;
 	for (int place = ENVOI_QUEUE_MAIL;
@@ -239,8 +243,20 @@ static int get(struct queue_command *command, const struct action *action, const
 		&& result == ENVOI_QUEUE_GONE;
 		place++) {
 		result = (action->reads ? envoi_queue_look : envoi_queue_claim)(
-			command->queue, (enum envoi_queue_place)place, id, ret_entry,
-			err);
+			queue, (enum envoi_queue_place)place, id, ret_entry, err);
+	}
+	return result;
+}
+
+/* Result of enum envoi_queue_get, or -1. */
+static int get(struct queue_command *command, const struct action *action, const char *id,
+	struct envoi_entry **ret_entry, struct envoi_error *err)
+{
+	int result = ENVOI_QUEUE_GONE;
+	(void)envoi_error_set(
+		err, ENVOI_STATUS_NOINPUT, "there is no %.40s in the queue", id);
+	for (size_t i = 0; i < command->queue_count && result == ENVOI_QUEUE_GONE; i++) {
+		result = get_from(command->queues[i], action, id, ret_entry, err);
 	}
 	return result;
 }
@@ -280,14 +296,16 @@ static void act(struct queue_command *command, const struct action *action)
 	if (!command->all) {
 		return;
 	}
-	int result = envoi_queue_scan(
-		command->queue, ENVOI_QUEUE_MAIL, act_on_each, &all, &err);
-	if (result == 0 && action->failed) {
-		result = envoi_queue_scan(
-			command->queue, ENVOI_QUEUE_FAILED, act_on_each, &all, &err);
-	}
-	if (result != 0) {
-		note(command, &err);
+	for (size_t i = 0; i < command->queue_count; i++) {
+		int result = envoi_queue_scan(
+			command->queues[i], ENVOI_QUEUE_MAIL, act_on_each, &all, &err);
+		if (result == 0 && action->failed) {
+			result = envoi_queue_scan(command->queues[i], ENVOI_QUEUE_FAILED,
+				act_on_each, &all, &err);
+		}
+		if (result != 0) {
+			note(command, &err);
+		}
 	}
 }
 
@@ -365,14 +383,48 @@ static bool wait_for_work(const struct queue_command *command, int watch, int64_
 	return fds[0].revents == 0;
 }
 
-static void run(struct queue_command *command)
+/* One queue. */
+static void run_queue(struct queue_command *command)
 {
 	struct envoi_runner_report report;
-	raise_limit();
-	if (!command->watch) {
-		(void)run_once(command, &report);
-		/* What waits was accepted before; what failed is told. */
-		command->status = envoi_status_worse(command->status, report.status);
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	if (!envoi_queue_is_ours(command->queue)) {
+		if (spool_ask_runner(command->queue, command->ids, command->id_count,
+			    command->now, &err)
+			!= 0) {
+			note(command, &err);
+		}
+		return;
+	}
+	/* Last of all: what is root's own needs root. */
+	if (spool_is_shared(command->queue) && privilege_become_runner(&err) != 0) {
+		note(command, &err);
+		return;
+	}
+	(void)run_once(command, &report);
+	/* What waits was accepted before; what failed is told. */
+	command->status = envoi_status_worse(command->status, report.status);
+}
+
+/* The queue of all users where it is ours, else our own. */
+static void watch(struct queue_command *command)
+{
+	struct envoi_runner_report report;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	size_t i = 0;
+	while (i < command->queue_count && !envoi_queue_is_ours(command->queues[i])) {
+		i++;
+	}
+	if (i == command->queue_count) {
+		(void)envoi_error_set(&err, ENVOI_STATUS_AUTH,
+			"queue '%s' is run by its own user", PRIVILEGE_SPOOL);
+		envoi_error_hint(&err, "without --watch its runner is woken");
+		note(command, &err);
+		return;
+	}
+	command->queue = command->queues[i];
+	if (spool_is_shared(command->queue) && privilege_become_runner(&err) != 0) {
+		note(command, &err);
 		return;
 	}
 	int watch = envoi_queue_watch(command->queue);
@@ -387,6 +439,19 @@ static void run(struct queue_command *command)
 		(void)close(watch);
 	}
 	command->status = ENVOI_STATUS_OK;
+}
+
+static void run(struct queue_command *command)
+{
+	raise_limit();
+	if (command->watch) {
+		watch(command);
+		return;
+	}
+	for (size_t i = command->queue_count; i > 0; i--) {
+		command->queue = command->queues[i - 1];
+		run_queue(command);
+	}
 }
 
 /* -------------------------------------------------------------------------------- */
@@ -423,12 +488,7 @@ static int start(struct queue_command *command, const char *word,
 		return -1;
 	}
 	bool create = strcmp(word, "run") == 0;
-	if (spool_open(create, &command->queue, err) == 0) {
-		return 0;
-	}
-	/* No queue is an empty one. */
-	bool empty = err->status == ENVOI_STATUS_NOINPUT && err->sys == ENOENT;
-	return empty && strcmp(word, "list") == 0 ? 0 : -1;
+	return spool_open_all(create, command->queues, &command->queue_count, err);
 }
 
 int cmd_queue(int argc, char **argv)
@@ -457,12 +517,12 @@ int cmd_queue(int argc, char **argv)
 		act(&command, action);
 	} else if (result == 0 && strcmp(word, "run") == 0) {
 		run(&command);
-	} else if (result == 0 && command.queue != NULL) {
+	} else if (result == 0) {
 		list(&command);
-	} else if (result == 0 && command.connection.ui.format == ENVOI_REPORT_TEXT) {
-		puts("Mail queue is empty");
 	}
-	envoi_queue_close(command.queue);
+	for (size_t i = 0; i < command.queue_count; i++) {
+		envoi_queue_close(command.queues[i]);
+	}
 	enum envoi_status status = ui_close(&command.connection.ui, command.status);
 	opt_finish(&parser);
 	connection_finish(&command.connection);

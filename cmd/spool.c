@@ -13,21 +13,27 @@
 
 #include <envoi/report.h>
 
-#define SYSTEM_SPOOL "/var/spool/envoi"
+#include "privilege.h"
 
-int spool_open(bool create, struct envoi_queue **ret_queue, struct envoi_error *err)
+/* -- where ----------------------------------------------------------------------- */
+
+/* What the environment names. NULL: nothing, or it is not asked. */
+static const char *named_spool(void)
 {
-	struct envoi_queue_options options = {.create = create};
-	char path[4096];
 	const char *named = getenv("ENVOI_SPOOL");
+	return named != NULL && named[0] != '\0' && !privilege_was_set() ? named : NULL;
+}
+
+int spool_open_own(bool create, struct envoi_queue **ret_queue, struct envoi_error *err)
+{
+	const struct envoi_queue_options options = {.create = create};
+	char path[4096];
+	const char *named = named_spool();
 	const char *state = getenv("XDG_STATE_HOME");
 	const char *home = getenv("HOME");
 	int n;
-	if (named != NULL && named[0] != '\0') {
+	if (named != NULL) {
 		n = snprintf(path, sizeof(path), "%s", named);
-	} else if (access(SYSTEM_SPOOL, W_OK | X_OK) == 0) {
-		options.shared = true;
-		n = snprintf(path, sizeof(path), SYSTEM_SPOOL);
 	} else if (state != NULL && state[0] == '/') {
 		n = snprintf(path, sizeof(path), "%s/envoi/queue", state);
 	} else if (home != NULL && home[0] == '/') {
@@ -43,6 +49,115 @@ int spool_open(bool create, struct envoi_queue **ret_queue, struct envoi_error *
 			err, ENVOI_STATUS_CONFIG, "the path of the queue is too long");
 	}
 	return envoi_queue_open(path, &options, ret_queue, err);
+}
+
+/* 1: there is none. */
+static int open_shared(
+	bool create, struct envoi_queue **ret_queue, struct envoi_error *err)
+{
+	struct envoi_queue_options options = {.shared = true};
+	if (access(PRIVILEGE_SPOOL, W_OK | X_OK) == 0) {
+		options.create = create;
+		return envoi_queue_open(PRIVILEGE_SPOOL, &options, ret_queue, err);
+	}
+	if (privilege_keeper(&options.keeper, err) != 0) {
+		return -1;
+	}
+	if (options.keeper == NULL) {
+		return 1;
+	}
+	int result = envoi_queue_open(PRIVILEGE_SPOOL, &options, ret_queue, err);
+	bool missing =
+		result != 0 && err->status == ENVOI_STATUS_NOINPUT && err->sys == ENOENT;
+	return missing ? 1 : result;
+}
+
+int spool_open(bool create, struct envoi_queue **ret_queue, struct envoi_error *err)
+{
+	if (named_spool() == NULL && !envoi_config_is_own()) {
+		int result = open_shared(create, ret_queue, err);
+		if (result <= 0) {
+			return result;
+		}
+	}
+	return spool_open_own(create, ret_queue, err);
+}
+
+int spool_open_all(bool create, struct envoi_queue *queues[SPOOL_MOST], size_t *ret_count,
+	struct envoi_error *err)
+{
+	*ret_count = 0;
+	if (named_spool() == NULL) {
+		int result = open_shared(create, &queues[0], err);
+		if (result < 0) {
+			return -1;
+		}
+		*ret_count = result == 0 ? 1 : 0;
+	}
+	if (spool_open_own(create && *ret_count == 0, &queues[*ret_count], err) == 0) {
+		(*ret_count)++;
+		return 0;
+	}
+	/* No queue is an empty one; and who has no home has none there. */
+	return (err->status == ENVOI_STATUS_NOINPUT && err->sys == ENOENT)
+			       || *ret_count > 0
+		       ? 0
+		       : -1;
+}
+
+bool spool_is_shared(const struct envoi_queue *queue)
+{
+	return envoi_queue_is_shared(queue);
+}
+
+/* -- the runner of others ---------------------------------------------------------- */
+
+struct asking {
+	struct envoi_queue *queue;
+	const char *const *ids;
+	size_t count;
+};
+
+/* What waits for its time is due now; it was tried as often as before. */
+static int make_due(void *context, const char *id, struct envoi_error *err)
+{
+	const struct asking *asking = context;
+	struct envoi_entry *entry = NULL;
+	struct envoi_error fault = ENVOI_ERROR_NONE;
+	bool wanted = asking->count == 0;
+	(void)err;
+	for (size_t i = 0; i < asking->count; i++) {
+		wanted = wanted || strcmp(asking->ids[i], id) == 0;
+	}
+	if (!wanted
+		|| envoi_queue_claim(asking->queue, ENVOI_QUEUE_MAIL, id, &entry, &fault)
+			   != ENVOI_QUEUE_GOT) {
+		return 0;
+	}
+	struct envoi_trials trials = *envoi_entry_trials(entry);
+	int result = 0;
+	if (trials.next != 0) {
+		trials.next = 0;
+		result = envoi_entry_defer(entry, &trials, &fault);
+	}
+	envoi_entry_free(entry);
+	if (result != 0) {
+		ui_error(&fault);
+	}
+	return 0;
+}
+
+int spool_ask_runner(struct envoi_queue *queue, const char *const *ids, size_t count,
+	bool now, struct envoi_error *err)
+{
+	struct asking asking = {queue, ids, count};
+	struct envoi_keeper *keeper = NULL;
+	if ((now || count > 0)
+		&& envoi_queue_scan(queue, ENVOI_QUEUE_MAIL, make_due, &asking, err)
+			   != 0) {
+		return -1;
+	}
+	return privilege_keeper(&keeper, err) != 0 ? -1 : envoi_keeper_wake(keeper, err);
 }
 
 /* -- times ----------------------------------------------------------------------- */
@@ -232,8 +347,13 @@ enum envoi_status spool_add(struct connection *c, const struct spool_times *time
 	struct adding adding = {.connection = c, .times = times};
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	enum envoi_status status = ENVOI_STATUS_OK;
-	if (connection_keep(c, &adding.way, &err) != 0
-		|| spool_open(true, &adding.queue, &err) != 0) {
+	int result = connection_keep(c, &adding.way, &err);
+	if (result == 0) {
+		/* What only its own runner may do as it says. */
+		bool own = adding.way.config != NULL || adding.way.setting_count > 0;
+		result = (own ? spool_open_own : spool_open)(true, &adding.queue, &err);
+	}
+	if (result != 0) {
 		ui_error(&err);
 		return err.status;
 	}

@@ -10,10 +10,29 @@
 
 #include "connection.h"
 
-/** Opens ENVOI_SPOOL, else /var/spool/envoi where we may write, else envoi/queue
- * in XDG_STATE_HOME or ~/.local/state. Errors as envoi_queue_open(), and CONFIG:
- * there is no home. */
+/**
+ * Opens the queue that messages go into: ENVOI_SPOOL (unless there was a set-id bit);
+ * that of all users, /var/spool/envoi, where it is in use and the user has no
+ * configuration of his own; else envoi/queue in XDG_STATE_HOME or ~/.local/state.
+ * Errors as envoi_queue_open(), and CONFIG: there is no home.
+ */
 int spool_open(bool create, struct envoi_queue **ret_queue, struct envoi_error *err);
+/** The same, and not that of all users: for what says itself how it is to go. */
+int spool_open_own(bool create, struct envoi_queue **ret_queue, struct envoi_error *err);
+
+/** Is it that of all users? Then its runner delivers, and nobody else. */
+bool spool_is_shared(const struct envoi_queue *queue);
+
+#define SPOOL_MOST 2
+/** All in which messages of the user may be, that of all users first. None is made
+ * but the only one. */
+int spool_open_all(bool create, struct envoi_queue *queues[SPOOL_MOST], size_t *ret_count,
+	struct envoi_error *err);
+
+/** Of a queue that is not ours to run: has the runner look at it. The user's messages
+ * of these ids, with now all of them, are due at once. */
+int spool_ask_runner(struct envoi_queue *queue, const char *const *ids, size_t count,
+	bool now, struct envoi_error *err);
 
 /** When to send messages that are put into the queue. */
 struct spool_times {

@@ -148,6 +148,10 @@ struct envoi_config_options {
 int envoi_config_load(struct envoi_config *config,
 	const struct envoi_config_options *options, struct envoi_error *err);
 
+/** Has the user a file that envoi_config_load() with no options reads, other than
+ * the system's? */
+bool envoi_config_is_own(void);
+
 /** The path of file i that was read, in this order; NULL: no more. */
 const char *envoi_config_file(const struct envoi_config *config, size_t i);
 

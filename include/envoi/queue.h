@@ -25,6 +25,7 @@
 
 struct envoi_queue;
 struct envoi_entry;
+struct envoi_keeper;
 
 /** Octets of an id with its NUL. Ids sort by the time they were made at. */
 #define ENVOI_QUEUE_ID_SIZE 27
@@ -43,10 +44,17 @@ enum envoi_queue_place {
 struct envoi_queue_options {
 	/** Make it, and what is missing above it, where it does not exist. */
 	bool create;
-	/** Of several users: files are for the group, too, and may be anybody's. */
+	/** Of several users: files are for the group, too, and may be anybody's. It is
+	 * of root and a group, mode 2770, and not made here; the folders in it are, by
+	 * root. */
 	bool shared;
-	/** Octets that stay free on the file system; 0: 4 MiB. */
+	/** Octets that stay free on the file system; 0: 4 MiB. Of a shared one, who
+	 * needs no keeper may use them: for bounces. */
 	uint64_t reserve;
+	/** Of a shared one: who does what we may not, see <envoi/keeper.h>. Then
+	 * only the real user's own messages are there. It outlives the queue. NULL:
+	 * we may. */
+	struct envoi_keeper *keeper;
 };
 
 /**
@@ -63,6 +71,8 @@ void envoi_queue_close(struct envoi_queue *queue);
 /** As it was opened by. */
 const char *envoi_queue_path(const struct envoi_queue *queue);
 bool envoi_queue_is_shared(const struct envoi_queue *queue);
+/** All messages are ours to see, and to deliver. */
+bool envoi_queue_is_ours(const struct envoi_queue *queue);
 
 /* -- envelopes ----------------------------------------------------------------- */
 
@@ -119,7 +129,9 @@ struct envoi_queue_envelope {
 	const struct envoi_queue_recipient *recipients;
 	size_t count;
 	/** Looked up when it is delivered: the account's name, the file of the
-	 * configuration in place of the usual ones, and what goes before it. */
+	 * configuration in place of the usual ones, and what goes before it. The
+	 * latter two not in a shared queue: whoever runs it would do with his rights
+	 * and secrets what others wrote there. */
 	const char *account;
 	const char *config;
 	const struct envoi_queue_setting *settings;
@@ -129,7 +141,7 @@ struct envoi_queue_envelope {
 	const char *returned;
 	/** The Message-ID field's value. */
 	const char *message_id;
-	/** Who gave it to us. */
+	/** Who gave it to us. In a shared queue the file's owner, whatever was said. */
 	uint64_t uid;
 	int64_t created;
 	/** 0: at once; never. */
@@ -152,7 +164,8 @@ int envoi_draft_new(struct envoi_queue *queue, struct envoi_draft **ret_draft,
 	struct envoi_error *err);
 
 /** To whom: once, before its octets. size: octets that will come, 0: unknown.
- * USAGE: a control character in a text; no recipients. TEMPORARY: no space. */
+ * USAGE: a control character in a text; no recipients; settings of one's own in a
+ * shared queue. TEMPORARY: no space. */
 int envoi_draft_address(struct envoi_draft *draft,
 	const struct envoi_queue_envelope *envelope, uint64_t size,
 	struct envoi_error *err);
@@ -164,7 +177,8 @@ int envoi_draft_put(
 /**
  * From now on, and for good, the message is in the queue: only a 0 may be
  * told to who gave it. -1: it is not, and will not be. The draft is freed in
- * any case. The entry is claimed; envoi_entry_free() lets others have it.
+ * any case. The entry is claimed; envoi_entry_free() lets others have it. AUTH: the
+ * user has too many in a shared queue.
  */
 int envoi_draft_commit(struct envoi_draft *draft, struct envoi_entry **ret_entry,
 	struct envoi_error *err);

@@ -1,8 +1,9 @@
 /*
  * Calls beyond POSIX 2008; see the header. accept4(2), mkostemp(3) and some
  * codes of getaddrinfo(3), getentropy(3) are in POSIX 2024, or were in POSIX once, but
- * the C libraries declare them for _GNU_SOURCE only; O_TMPFILE and close_range(2) are
- * Linux, flock(2) is everywhere.
+ * the C libraries declare them for _GNU_SOURCE only; O_TMPFILE, close_range(2) and
+ * prctl(2) are Linux, flock(2) and setresgid(2) and setgroups(2) are
+ * everywhere.
  */
 #define _GNU_SOURCE
 #include "base/gnu.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -19,6 +21,7 @@
 
 #ifdef __linux__
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #endif
 
 #ifndef SOCK_CLOEXEC
@@ -118,6 +121,37 @@ int envoi_gnu_watch(const char *folder)
 int envoi_gnu_random(void *out, size_t n)
 {
 	return getentropy(out, n);
+}
+
+void envoi_gnu_hide(void)
+{
+#ifdef __linux__
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+int envoi_gnu_drop_ids(void)
+{
+	uid_t user = getuid(), r, e, s;
+	gid_t group = getgid(), rg, eg, sg;
+	/* The saved ones, too: setgid(2) would leave these to who is not root. */
+	if (setresgid(group, group, group) != 0 || setresuid(user, user, user) != 0
+		|| getresgid(&rg, &eg, &sg) != 0 || getresuid(&r, &e, &s) != 0) {
+		return -1;
+	}
+	return rg == group && eg == group && sg == group && r == user && e == user
+			       && s == user
+		       ? 0
+		       : -1;
+}
+
+int envoi_gnu_become(unsigned user, unsigned group)
+{
+	const gid_t only = group;
+	return setgroups(1, &only) != 0 || setresgid(group, group, group) != 0
+			       || setresuid(user, user, user) != 0
+		       ? -1
+		       : 0;
 }
 
 int envoi_gnu_mkstemp(char *path)

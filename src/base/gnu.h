@@ -33,6 +33,18 @@ int envoi_gnu_watch(const char *folder);
 /** n octets, at most 256, that nobody can guess. -1 with errno. */
 int envoi_gnu_random(void *out, size_t n);
 
+/** Nobody may trace this process, look into it or take descriptors out of it (but
+ * root), and it leaves no core. A change of user or group may undo it. */
+void envoi_gnu_hide(void);
+
+/** Gives up, for good, what a set-id bit gave: all of the process's users and groups
+ * are the real ones. -1: they are not. */
+int envoi_gnu_drop_ids(void);
+
+/** Root becomes this user, with this group alone, for good. -1 with errno: not all
+ * of it, and the process is to end. */
+int envoi_gnu_become(unsigned user, unsigned group);
+
 /** mkstemp(3), close-on-exec. */
 int envoi_gnu_mkstemp(char *path);
 

@@ -256,6 +256,25 @@ static int read_named(struct envoi_config *config, const char *path, const char 
 	return result;
 }
 
+static bool is_there(char *path)
+{
+	bool result = path != NULL && access(path, F_OK) == 0;
+	free(path);
+	return result;
+}
+
+bool envoi_config_is_own(void)
+{
+	const char *variable = getenv("ENVOI_CONFIG");
+	if ((variable != NULL && variable[0] != '\0')
+		|| is_there(in_config_home("envoi/config"))) {
+		return true;
+	}
+	return access("/etc/envoi/config", F_OK) != 0
+	       && (is_there(envoi_path_expand("~/.msmtprc", NULL))
+		       || is_there(in_config_home("msmtp/config")));
+}
+
 static int read_all(struct envoi_config *config,
 	const struct envoi_config_options *options, struct envoi_error *err)
 {

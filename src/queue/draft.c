@@ -5,11 +5,8 @@
 #include <envoi/queue.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -25,8 +22,8 @@ struct envoi_draft {
 	struct envoi_queue *queue;
 	char id[ENVOI_QUEUE_ID_SIZE];
 	int fd;
-	/** It has a name in tmp/. */
-	bool named;
+	/** It is to be dropped; it has a name in tmp/. */
+	bool made, named;
 	bool addressed;
 	struct envoi_format_head head;
 	struct envoi_checksum sum;
@@ -39,67 +36,7 @@ struct envoi_draft {
 
 static int trouble(const struct envoi_draft *draft, struct envoi_error *err)
 {
-	int sys = errno;
-	enum envoi_status status = sys == EMFILE || sys == ENFILE || sys == ENOMEM
-					   ? ENVOI_STATUS_SYSTEM
-					   : ENVOI_STATUS_TEMPORARY;
-	return envoi_error_sys(
-		err, status, sys, "cannot write to queue '%s'", draft->queue->path);
-}
-
-/* -- its file ------------------------------------------------------------------ */
-
-static mode_t file_mode(const struct envoi_queue *queue)
-{
-	mode_t mode = S_IRUSR | S_IWUSR;
-	return queue->shared ? mode | S_IRGRP | S_IWGRP : mode;
-}
-
-static bool can_link_unnamed(void)
-{
-	return access("/proc/self/fd", X_OK) == 0;
-}
-
-/* Makes a file in tmp/ and locks it. Between both a sweep may take it for one
- * that was left: then it has no name any more, and another is made. */
-static int open_named(struct envoi_draft *draft)
-{
-	for (unsigned tries = 0; tries < 100; tries++) {
-		struct stat st;
-		draft->fd = openat(draft->queue->tmp, draft->id,
-			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			file_mode(draft->queue));
-		if (draft->fd < 0) {
-			return -1;
-		}
-		draft->named = true;
-		if (envoi_gnu_lock(draft->fd) == 0 && fstat(draft->fd, &st) == 0
-			&& st.st_nlink == 1) {
-			return 0;
-		}
-		(void)close(draft->fd);
-		draft->fd = -1;
-	}
-	errno = EAGAIN;
-	return -1;
-}
-
-static int open_file(struct envoi_draft *draft)
-{
-	draft->fd = -1;
-	errno = ENOSYS;
-	if (can_link_unnamed()) {
-		draft->fd = envoi_gnu_openat_unnamed(
-			draft->queue->places[ENVOI_QUEUE_MAIL], file_mode(draft->queue));
-		if (draft->fd >= 0 && envoi_gnu_lock(draft->fd) != 0) {
-			return -1;
-		}
-	}
-	if (draft->fd < 0 && (errno != ENOSYS || open_named(draft) != 0)) {
-		return -1;
-	}
-	/* Whatever the umask is, the runner is to read it. */
-	return draft->queue->shared ? fchmod(draft->fd, file_mode(draft->queue)) : 0;
+	return envoi_folder_trouble(draft->queue, err);
 }
 
 int envoi_draft_new(struct envoi_queue *queue, struct envoi_draft **ret_draft,
@@ -116,11 +53,12 @@ int envoi_draft_new(struct envoi_queue *queue, struct envoi_draft **ret_draft,
 		envoi_draft_free(draft);
 		return -1;
 	}
-	if (open_file(draft) != 0) {
-		(void)trouble(draft, err);
+	draft->fd = envoi_folder_make(queue, draft->id, &draft->named, err);
+	if (draft->fd < 0) {
 		envoi_draft_free(draft);
 		return -1;
 	}
+	draft->made = true;
 	*ret_draft = draft;
 	return 0;
 }
@@ -130,8 +68,8 @@ void envoi_draft_free(struct envoi_draft *draft)
 	if (draft == NULL) {
 		return;
 	}
-	if (draft->named) {
-		(void)unlinkat(draft->queue->tmp, draft->id, 0);
+	if (draft->made) {
+		envoi_folder_drop(draft->queue, draft->named ? draft->id : NULL);
 	}
 	if (draft->fd >= 0) {
 		(void)envoi_gnu_unlock(draft->fd);
@@ -143,7 +81,8 @@ void envoi_draft_free(struct envoi_draft *draft)
 
 /* -- its content --------------------------------------------------------------- */
 
-/* Twice the message and the reserve have to be free: its bounce may be as large. */
+/* Twice the message and the reserve have to be free: its bounce may be as large. In
+ * a shared queue the reserve is for bounces, and for root. */
 static int check_space(struct envoi_draft *draft, uint64_t size, struct envoi_error *err)
 {
 	struct statvfs fs;
@@ -151,8 +90,10 @@ static int check_space(struct envoi_draft *draft, uint64_t size, struct envoi_er
 		return trouble(draft, err);
 	}
 	uint64_t blocks = geteuid() == 0 ? fs.f_bfree : fs.f_bavail;
-	uint64_t wanted =
-		size < UINT64_MAX / 4 ? 2 * size + draft->queue->reserve : UINT64_MAX;
+	bool may_use_all = draft->queue->shared && draft->queue->keeper == NULL;
+	uint64_t reserve = may_use_all ? 0 : draft->queue->reserve;
+	uint64_t wanted = size < UINT64_MAX / 4 ? (may_use_all ? 1 : 2) * size + reserve
+						: UINT64_MAX;
 	/* File systems without numbers say 0 of 0. */
 	if (fs.f_blocks > 0 && wanted / fs.f_frsize > blocks) {
 		return envoi_error_set(err, ENVOI_STATUS_TEMPORARY, "queue '%s' is full",
@@ -199,6 +140,12 @@ int envoi_draft_address(struct envoi_draft *draft,
 {
 	static const char no_head[ENVOI_FORMAT_HEAD];
 	struct envoi_buffer octets;
+	if (draft->queue->shared
+		&& (envelope->config != NULL || envelope->setting_count > 0)) {
+		return envoi_error_set(err, ENVOI_STATUS_USAGE,
+			"queue '%s' takes no messages with settings of their own",
+			draft->queue->path);
+	}
 	envoi_buffer_init(&octets, ENVOI_LIMIT_ENVELOPE);
 	int result = envoi_format_put_envelope(&octets, envelope, err);
 	struct envoi_span span = envoi_buffer_span(&octets);
@@ -259,32 +206,6 @@ static int finish_file(struct envoi_draft *draft, struct envoi_error *err)
 	return fsync(draft->fd) == 0 ? 0 : trouble(draft, err);
 }
 
-/* The step that makes it a message of the queue. */
-static int give_name(struct envoi_draft *draft)
-{
-	int mail = draft->queue->places[ENVOI_QUEUE_MAIL];
-	char path[40];
-	if (draft->named) {
-		if (renameat(draft->queue->tmp, draft->id, mail, draft->id) != 0) {
-			return -1;
-		}
-		draft->named = false;
-		return 0;
-	}
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", draft->fd);
-	return linkat(AT_FDCWD, path, mail, draft->id, AT_SYMLINK_FOLLOW);
-}
-
-/* It got its name, and that may not last: nobody may ever see it. Nobody has: we
- * have the lock. Should the name come back after a crash, it names no message. */
-static void take_name(struct envoi_draft *draft)
-{
-	int mail = draft->queue->places[ENVOI_QUEUE_MAIL];
-	(void)unlinkat(mail, draft->id, 0);
-	(void)ftruncate(draft->fd, 0);
-	(void)envoi_queue_sync_folder(mail);
-}
-
 int envoi_draft_commit(struct envoi_draft *draft, struct envoi_entry **ret_entry,
 	struct envoi_error *err)
 {
@@ -298,12 +219,10 @@ int envoi_draft_commit(struct envoi_draft *draft, struct envoi_entry **ret_entry
 		result = envoi_entry_open(
 			queue, ENVOI_QUEUE_MAIL, draft->id, draft->fd, &entry, err);
 	}
-	if (result == 0 && give_name(draft) != 0) {
-		result = trouble(draft, err);
-	} else if (result == 0
-		   && envoi_queue_sync_folder(queue->places[ENVOI_QUEUE_MAIL]) != 0) {
-		result = trouble(draft, err);
-		take_name(draft);
+	if (result == 0) {
+		result = envoi_folder_publish(
+			queue, draft->id, draft->fd, &draft->named, err);
+		draft->made = result != 0;
 	}
 	if (entry != NULL) {
 		/* It has the descriptor. */

@@ -182,6 +182,14 @@ static int read_entry(struct envoi_entry *entry, uint64_t size, struct envoi_err
 	if (result == 0) {
 		result = read_envelope(entry, err);
 	}
+	if (result == 0 && entry->queue->shared
+		&& (entry->envelope.envelope.config != NULL
+			|| entry->envelope.envelope.setting_count > 0)) {
+		/* Not written by us; the runner has secrets of others. */
+		(void)envoi_error_set(
+			err, ENVOI_STATUS_DATA, "it has settings of its own");
+		result = ENVOI_QUEUE_BAD;
+	}
 	if (result == 0) {
 		result = check_mark(entry, err);
 	}
@@ -274,6 +282,10 @@ int envoi_entry_open(struct envoi_queue *queue, enum envoi_queue_place place,
 		envoi_entry_free(entry);
 		return result;
 	}
+	if (queue->shared) {
+		/* What nobody can have made up. */
+		entry->envelope.envelope.uid = (uint64_t)st.st_uid;
+	}
 	entry->claimed = true;
 	*ret_entry = entry;
 	return ENVOI_QUEUE_GOT;
@@ -283,10 +295,11 @@ int envoi_entry_open(struct envoi_queue *queue, enum envoi_queue_place place,
 
 /* Opens what has this name if it is a regular file. -1 with errno; EBADF: it is
  * something else. */
-static int open_name(int folder, const char *id, int flags)
+static int open_name(
+	const struct envoi_queue *queue, enum envoi_queue_place place, const char *id)
 {
 	struct stat st;
-	if (fstatat(folder, id, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+	if (envoi_folder_stat(queue, place, id, &st) != 0) {
 		return -1;
 	}
 	if (!S_ISREG(st.st_mode)) {
@@ -294,7 +307,7 @@ static int open_name(int folder, const char *id, int flags)
 		return -1;
 	}
 	/* Should it be a FIFO by now: do not wait. */
-	return openat(folder, id, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return envoi_folder_open(queue, place, id, true);
 }
 
 static int open_failed(struct envoi_queue *queue, const char *id, struct envoi_error *err)
@@ -327,9 +340,7 @@ int envoi_queue_look(struct envoi_queue *queue, enum envoi_queue_place place,
 		errno = ENOENT;
 		return open_failed(queue, id, err);
 	}
-	/* What it is shows when it is open: that neither waits nor follows. */
-	int fd = openat(queue->places[place], id,
-		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = envoi_folder_open(queue, place, id, false);
 	if (fd < 0) {
 		return open_failed(queue, id, err);
 	}
@@ -366,27 +377,20 @@ static int lock(int fd)
 }
 
 /* Is this the file that has the name? */
-static bool has_name(int folder, const char *id, int fd)
+static bool has_name(const struct envoi_queue *queue, enum envoi_queue_place place,
+	const char *id, int fd)
 {
 	struct stat file, name;
 	return fstat(fd, &file) == 0 && file.st_nlink > 0
-	       && fstatat(folder, id, &name, AT_SYMLINK_NOFOLLOW) == 0
+	       && envoi_folder_stat(queue, place, id, &name) == 0
 	       && file.st_dev == name.st_dev && file.st_ino == name.st_ino;
 }
 
 /* Out of the way, whatever it is. */
 static void move_aside(const struct envoi_queue *queue, const char *id)
 {
-	struct stat st;
-	int corrupt = queue->places[ENVOI_QUEUE_CORRUPT];
-	if (fstatat(corrupt, id, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		/* Never over another one. */
-		return;
-	}
-	if (renameat(queue->places[ENVOI_QUEUE_MAIL], id, corrupt, id) == 0) {
-		(void)envoi_queue_sync_folder(corrupt);
-		(void)envoi_queue_sync_folder(queue->places[ENVOI_QUEUE_MAIL]);
-	}
+	bool moved = false;
+	(void)envoi_folder_move(queue, ENVOI_QUEUE_MAIL, ENVOI_QUEUE_CORRUPT, id, &moved);
 }
 
 /* With the file open: locks it, reads and checks all of it. */
@@ -401,7 +405,7 @@ static int claim_file(struct envoi_queue *queue, enum envoi_queue_place place,
 		}
 		return open_failed(queue, id, err);
 	}
-	if (!has_name(queue->places[place], id, fd)) {
+	if (!has_name(queue, place, id, fd)) {
 		errno = ENOENT;
 		return open_failed(queue, id, err);
 	}
@@ -423,7 +427,7 @@ int envoi_queue_claim(struct envoi_queue *queue, enum envoi_queue_place place,
 		errno = ENOENT;
 		return open_failed(queue, id, err);
 	}
-	int fd = open_name(queue->places[place], id, O_RDWR);
+	int fd = open_name(queue, place, id);
 	int result = fd >= 0 ? claim_file(queue, place, id, fd, ret_entry, err)
 			     : open_failed(queue, id, err);
 	if (result == ENVOI_QUEUE_BAD && place == ENVOI_QUEUE_MAIL) {
@@ -458,24 +462,16 @@ static int not_moved(const struct envoi_entry *entry, struct envoi_error *err)
 int envoi_entry_move(
 	struct envoi_entry *entry, enum envoi_queue_place place, struct envoi_error *err)
 {
-	int from = entry->queue->places[entry->place];
-	int to = entry->queue->places[place];
-	struct stat st;
+	bool moved = false;
 	if (entry->place == place) {
 		return 0;
 	}
-	if (fstatat(to, entry->id, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return not_moved(entry, err);
+	int result =
+		envoi_folder_move(entry->queue, entry->place, place, entry->id, &moved);
+	if (moved) {
+		entry->place = place;
 	}
-	if (renameat(from, entry->id, to, entry->id) != 0) {
-		return not_moved(entry, err);
-	}
-	entry->place = place;
-	if (envoi_queue_sync_folder(to) != 0 || envoi_queue_sync_folder(from) != 0) {
-		return not_moved(entry, err);
-	}
-	return 0;
+	return result == 0 ? 0 : not_moved(entry, err);
 }
 
 int envoi_entry_fail(struct envoi_entry *entry, struct envoi_error *err)
@@ -485,12 +481,10 @@ int envoi_entry_fail(struct envoi_entry *entry, struct envoi_error *err)
 
 int envoi_entry_remove(struct envoi_entry *entry, struct envoi_error *err)
 {
-	int folder = entry->queue->places[entry->place];
 	/* What is settled does no harm when a crash brings it back. */
 	bool settled = envoi_entry_count(entry, ENVOI_FATE_WAITING) == 0
 		       && envoi_entry_count(entry, ENVOI_FATE_FAILED) == 0;
-	if ((unlinkat(folder, entry->id, 0) != 0 && errno != ENOENT)
-		|| (!settled && envoi_queue_sync_folder(folder) != 0)) {
+	if (envoi_folder_remove(entry->queue, entry->place, entry->id, !settled) != 0) {
 		return envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, errno,
 			"cannot remove %s from queue '%s'", entry->id,
 			entry->queue->path);

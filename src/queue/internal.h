@@ -30,11 +30,18 @@
  * once more: another file there, or none, and the message is gone. It is given up
  * behind the unlink or rename. A draft nobody holds the lock of is a dead one's.
  *
+ * A spool of several users is of mode 2770, root's and of a group: a message's file
+ * belongs to who queued it, and he gets at it by the keeper only (<envoi/keeper.h>),
+ * which does the steps above that are done to names. Writing under the final name
+ * with a mark of commit behind it would need no keeper; but then a file that was cut
+ * is no different from a draft of a dead process, and one of both is deleted.
+ *
  * A failed fsync is never tried again on the same file: the system may have
  * forgotten what it could not write. No name is ever followed through a link;
  * what is not a regular file of one name, ours and closed to others, is corrupt.
  *
  * queue.c   folders, ids, scanning, sweeping
+ * folder.c  what is done to names, by us or the keeper (keeper*.c)
  * draft.c   messages coming in
  * entry.c   getting at them, moving and removing
  * journal.c what happens to them
@@ -53,7 +60,9 @@ struct envoi_queue {
 	char *path;
 	bool shared;
 	uint64_t reserve;
-	/** The folders. -1: not open. */
+	/** NULL: none is needed. */
+	struct envoi_keeper *keeper;
+	/** The folders. -1: not open, as all are with a keeper. */
 	int places[ENVOI_QUEUE_PLACES];
 	int tmp;
 };
@@ -91,6 +100,43 @@ int envoi_queue_make_id(char id[ENVOI_QUEUE_ID_SIZE], struct envoi_error *err);
 const char *envoi_queue_place_name(enum envoi_queue_place place);
 /** fsync(2) of a folder; what cannot be synced at all is no error. -1 with errno. */
 int envoi_queue_sync_folder(int fd);
+
+/** Ids; the list is freed by its user. */
+struct envoi_names {
+	char (*list)[ENVOI_QUEUE_ID_SIZE];
+	size_t count, capacity;
+};
+
+/** SYSTEM. */
+int envoi_names_add(struct envoi_names *names, const char *name, struct envoi_error *err);
+/** Adds those in a folder, sorted. */
+int envoi_folder_names(const struct envoi_queue *queue, enum envoi_queue_place place,
+	struct envoi_names *names, struct envoi_error *err);
+
+/* folder.c: -1 with errno, or with err where there is one */
+
+/** A file for a draft, locked: its descriptor. *ret_named: it has the name id in
+ * tmp/; -1 with err. */
+int envoi_folder_make(const struct envoi_queue *queue, const char *id, bool *ret_named,
+	struct envoi_error *err);
+/** It is not to be: takes the name in tmp/, NULL: it has none. */
+void envoi_folder_drop(const struct envoi_queue *queue, const char *id);
+/** Gives it its name in mail/, for good. -1 with err: it has none, and will not. */
+int envoi_folder_publish(const struct envoi_queue *queue, const char *id, int fd,
+	bool *named, struct envoi_error *err);
+/** The error that errno is when something cannot be written. */
+int envoi_folder_trouble(const struct envoi_queue *queue, struct envoi_error *err);
+
+int envoi_folder_open(const struct envoi_queue *queue, enum envoi_queue_place place,
+	const char *id, bool write);
+int envoi_folder_stat(const struct envoi_queue *queue, enum envoi_queue_place place,
+	const char *id, struct stat *ret_stat);
+/** *ret_moved also when it could not be synced. */
+int envoi_folder_move(const struct envoi_queue *queue, enum envoi_queue_place from,
+	enum envoi_queue_place to, const char *id, bool *ret_moved);
+/** That it is gone already is no error. */
+int envoi_folder_remove(const struct envoi_queue *queue, enum envoi_queue_place place,
+	const char *id, bool sync);
 
 /* entry.c */
 /** A claimed entry of a file that is open and locked; fd is the entry's from then

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/octets.h"
 #include "queue/internal.h"
+#include "queue/keeper.h"
 
 #define RESERVE (4u << 20)
 
@@ -37,6 +38,16 @@ const char *envoi_queue_path(const struct envoi_queue *queue)
 	return queue->path;
 }
 
+bool envoi_queue_is_shared(const struct envoi_queue *queue)
+{
+	return queue->shared;
+}
+
+bool envoi_queue_is_ours(const struct envoi_queue *queue)
+{
+	return queue->keeper == NULL;
+}
+
 /* -- opening ------------------------------------------------------------------- */
 
 /* Others could put in or take out what they like. */
@@ -48,21 +59,33 @@ static int check_folder(const struct envoi_queue *queue, int fd, const char *nam
 		return envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, errno,
 			"cannot read queue '%s'", queue->path);
 	}
-	mode_t closed = queue->shared ? S_IWOTH : S_IWOTH | S_IWGRP;
-	bool foreign = st.st_uid != geteuid() && !(queue->shared && st.st_uid == 0);
-	if (foreign || (st.st_mode & closed) != 0) {
-		(void)envoi_error_set(err, ENVOI_STATUS_CONFIG, "queue '%s%s%s' %s",
-			queue->path, *name != '\0' ? "/" : "", name,
-			foreign ? "belongs to another user" : "can be written by others");
-		envoi_error_hint(err, "a queue is a folder of mode 0700");
-		return -1;
+	mode_t closed = queue->shared ? S_IRWXO : S_IWOTH | S_IWGRP;
+	/* What is made in it is the group's, whoever made it. */
+	mode_t open = queue->shared ? S_IRWXG | S_ISGID : 0;
+	const char *fault = NULL;
+	if (st.st_uid != (queue->shared ? 0 : geteuid())) {
+		fault = queue->shared ? "does not belong to root"
+				      : "belongs to another user";
+	} else if ((st.st_mode & closed) != 0) {
+		fault = queue->shared ? "is open to others" : "can be written by others";
+	} else if ((st.st_mode & open) != open) {
+		fault = "is not for its group";
 	}
-	return 0;
+	if (fault == NULL) {
+		return 0;
+	}
+	(void)envoi_error_set(err, ENVOI_STATUS_CONFIG, "queue '%s%s%s' %s", queue->path,
+		*name != '\0' ? "/" : "", name, fault);
+	envoi_error_hint(
+		err, queue->shared ? "a queue of several users is a folder of root and a "
+				     "group, mode 2770"
+				   : "a queue is a folder of mode 0700");
+	return -1;
 }
 
 static mode_t folder_mode(const struct envoi_queue *queue)
 {
-	return queue->shared ? S_IRWXU | S_IRWXG : S_IRWXU;
+	return queue->shared ? S_IRWXU | S_IRWXG | S_ISGID : S_IRWXU;
 }
 
 /* A folder of the spool, made when it is missing. -1 with err. */
@@ -71,7 +94,9 @@ static int open_folder(const struct envoi_queue *queue, int root, const char *na
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 	int fd = openat(root, name, flags);
-	if (fd < 0 && errno == ENOENT
+	/* A user would have a folder of others. */
+	bool may_make = !queue->shared || geteuid() == 0;
+	if (fd < 0 && errno == ENOENT && may_make
 		&& (mkdirat(root, name, folder_mode(queue)) == 0 || errno == EEXIST)) {
 		fd = openat(root, name, flags);
 		if (fd >= 0 && queue->shared) {
@@ -151,12 +176,22 @@ int envoi_queue_open(const char *path, const struct envoi_queue_options *options
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
 	queue->shared = options->shared;
+	queue->keeper = options->keeper;
 	queue->reserve = options->reserve > 0 ? options->reserve : RESERVE;
 	queue->tmp = -1;
 	for (size_t i = 0; i < ENVOI_QUEUE_PLACES; i++) {
 		queue->places[i] = -1;
 	}
-	int root = open_root(queue, options->create, err);
+	if (queue->keeper != NULL) {
+		if (envoi_keeper_check(queue->keeper, err) != 0) {
+			envoi_queue_close(queue);
+			return -1;
+		}
+		*ret_queue = queue;
+		return 0;
+	}
+	/* That of several users is made by who says which group it is for. */
+	int root = open_root(queue, options->create && !queue->shared, err);
 	int result = root >= 0 ? 0 : -1;
 	for (size_t i = 0; result == 0 && i < ENVOI_QUEUE_PLACES; i++) {
 		queue->places[i] = open_folder(queue, root, place_names[i], err);
@@ -236,12 +271,7 @@ bool envoi_queue_is_id(const char *name)
 
 /* -- scanning ------------------------------------------------------------------ */
 
-struct names {
-	char (*list)[ENVOI_QUEUE_ID_SIZE];
-	size_t count, capacity;
-};
-
-static int add_name(struct names *names, const char *name, struct envoi_error *err)
+int envoi_names_add(struct envoi_names *names, const char *name, struct envoi_error *err)
 {
 	if (names->count == names->capacity) {
 		size_t capacity = names->capacity > 0 ? 2 * names->capacity : 64;
@@ -265,7 +295,7 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* The ids in a folder; other names are not ours. */
-static int read_names(int folder, struct names *names, struct envoi_error *err)
+static int read_names(int folder, struct envoi_names *names, struct envoi_error *err)
 {
 	/* A reading of its own: closedir(3) closes it. */
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -282,7 +312,7 @@ static int read_names(int folder, struct names *names, struct envoi_error *err)
 	const struct dirent *entry;
 	while (result == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
 		if (envoi_queue_is_id(entry->d_name)) {
-			result = add_name(names, entry->d_name, err);
+			result = envoi_names_add(names, entry->d_name, err);
 		}
 	}
 	if (result == 0 && errno != 0) {
@@ -296,12 +326,21 @@ static int read_names(int folder, struct names *names, struct envoi_error *err)
 	return result;
 }
 
+int envoi_folder_names(const struct envoi_queue *queue, enum envoi_queue_place place,
+	struct envoi_names *names, struct envoi_error *err)
+{
+	if (queue->keeper != NULL) {
+		return envoi_keeper_names(queue->keeper, place, names, err);
+	}
+	return read_names(queue->places[place], names, err);
+}
+
 int envoi_queue_scan(struct envoi_queue *queue, enum envoi_queue_place place,
 	int (*take)(void *context, const char *id, struct envoi_error *err),
 	void *context, struct envoi_error *err)
 {
-	struct names names = {0};
-	int result = read_names(queue->places[place], &names, err);
+	struct envoi_names names = {0};
+	int result = envoi_folder_names(queue, place, &names, err);
 	for (size_t i = 0; result == 0 && i < names.count; i++) {
 		result = take(context, names.list[i], err);
 	}
@@ -346,8 +385,11 @@ static void sweep_draft(const struct envoi_queue *queue, const char *id)
 
 void envoi_queue_sweep(struct envoi_queue *queue)
 {
-	struct names names = {0};
+	struct envoi_names names = {0};
 	struct envoi_error err;
+	if (queue->keeper != NULL) {
+		return;
+	}
 	(void)read_names(queue->tmp, &names, &err);
 	for (size_t i = 0; i < names.count; i++) {
 		sweep_draft(queue, names.list[i]);

@@ -16,8 +16,8 @@ EVERY_PUBLIC = {path.stem for path in pathlib.Path(sys.argv[1]).glob("include/en
 
 # floor: (floors below, public headers, other libraries)
 FLOORS = {
-    # Internationalised names; flock(2), inotify(7).
-    "base": (set(), {"error"}, {"idn2", "unistr", "sys/file", "sys/inotify"}),
+    # Internationalised names; flock(2), inotify(7), prctl(2).
+    "base": (set(), {"error"}, {"idn2", "unistr", "sys/file", "sys/inotify", "sys/prctl"}),
     "protocol": (
         {"base"},
         {"error", "session"},
@@ -41,7 +41,11 @@ FLOORS = {
         {"error", "address", "aliases", "message", "secret", "config"},
         set(),
     ),
-    "queue": ({"base", "message"}, {"error", "address", "bounce", "message", "queue"}, set()),
+    "queue": (
+        {"base", "message"},
+        {"error", "address", "bounce", "keeper", "message", "queue"},
+        set(),
+    ),
     "submit": (
         {"base", "protocol", "message", "net", "config", "queue"},
         EVERY_PUBLIC - {"sink"},

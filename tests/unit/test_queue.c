@@ -483,12 +483,50 @@ START_TEST(folders_of_others)
 	ck_assert_int_eq(err.status, ENVOI_STATUS_CONFIG);
 	ck_assert_int_eq(chmod(folder, 0770), 0);
 	ck_assert_int_eq(envoi_queue_open(folder, &options, &other, &err), -1);
+	/* Of several users: root's, and what is made in it the group's. */
 	options.shared = true;
-	ck_assert_int_eq(envoi_queue_open(folder, &options, &other, &err), 0);
-	envoi_queue_close(other);
+	ck_assert_int_eq(envoi_queue_open(folder, &options, &other, &err), -1);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_CONFIG);
 	ck_assert_int_eq(
 		envoi_queue_open("/nonexistent/queue", &options, &other, &err), -1);
 	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
+}
+END_TEST
+
+/* Only root may own one; who is not sees that it is refused. */
+START_TEST(a_queue_of_several_users)
+{
+	struct envoi_queue *shared = NULL;
+	struct envoi_draft *draft = NULL;
+	struct envoi_queue_options options = {.create = true, .shared = true};
+	struct envoi_queue_envelope envelope = full;
+	char path[100];
+	(void)snprintf(path, sizeof(path), "%s/../several", folder);
+	ck_assert_int_eq(envoi_queue_open(path, &options, &shared, &err), -1);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_NOINPUT);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(chmod(path, 02770), 0);
+	if (geteuid() != 0) {
+		ck_assert_int_eq(envoi_queue_open(path, &options, &shared, &err), -1);
+		return;
+	}
+	ck_assert_msg(
+		envoi_queue_open(path, &options, &shared, &err) == 0, "%s", err.text);
+	ck_assert(envoi_queue_is_shared(shared) && envoi_queue_is_ours(shared));
+	ck_assert_int_eq(envoi_draft_new(shared, &draft, &err), 0);
+	/* Nothing that the runner would do with his rights. */
+	ck_assert_int_eq(envoi_draft_address(draft, &envelope, 0, &err), -1);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_USAGE);
+	envelope.config = NULL;
+	ck_assert_int_eq(envoi_draft_address(draft, &envelope, 0, &err), -1);
+	envelope.setting_count = 0;
+	ck_assert_int_eq(envoi_draft_address(draft, &envelope, 0, &err), 0);
+	struct envoi_entry *entry = NULL;
+	ck_assert_int_eq(envoi_draft_commit(draft, &entry, &err), 0);
+	/* Not what was said: what is so. */
+	ck_assert_uint_eq(envoi_entry_envelope(entry)->uid, geteuid());
+	envoi_entry_free(entry);
+	envoi_queue_close(shared);
 }
 END_TEST
 
@@ -523,6 +561,7 @@ int main(void)
 	tcase_add_test(tc, foreign_names);
 	tcase_add_test(tc, ids_sort_by_time);
 	tcase_add_test(tc, folders_of_others);
+	tcase_add_test(tc, a_queue_of_several_users);
 	tcase_add_test(tc, sweeps_dead_drafts);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
