@@ -125,7 +125,7 @@ class Queue:
         result = subprocess.run(
             [ENVOI, *words], env=self.environment, input=text, capture_output=True, text=True, timeout=120
         )
-        assert result.returncode == status, (words, result)
+        assert status is None or result.returncode == status, (words, result)
         assert "Sanitizer" not in result.stderr and "runtime error" not in result.stderr, result.stderr
         return result
 
