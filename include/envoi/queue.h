@@ -271,8 +271,9 @@ int envoi_entry_message(const struct envoi_entry *entry,
 /* -- changing: of a claimed entry ---------------------------------------------- */
 
 /*
- * Each is on disk for good when it returned 0. -1 (TEMPORARY): it could not
- * be written; the entry must be given back then.
+ * Each is on disk for good when it returned 0, but envoi_entry_finish() and what
+ * says so. -1 (TEMPORARY): it could not be written; the entry must be given back
+ * then.
  */
 
 /** Before it is sent: takes the space that saying how it ended needs, so that a
@@ -282,6 +283,19 @@ int envoi_entry_reserve(struct envoi_entry *entry, struct envoi_error *err);
 /** How it ended for these recipients (their indices), all alike. */
 int envoi_entry_settle(struct envoi_entry *entry, const size_t *indices, size_t n,
 	const struct envoi_verdict *verdict, struct envoi_error *err);
+
+/** The same for the last ones when every recipient has it (or was told) then: the
+ * message is gone with that, and nothing is written. Nobody sends it again, unless
+ * power fails before envoi_queue_sync(). BUG: there are others. */
+int envoi_entry_finish(struct envoi_entry *entry, const size_t *indices, size_t n,
+	const struct envoi_verdict *verdict, struct envoi_error *err);
+
+/** Makes all that was finished outlast a loss of power: one sync, whatever number
+ * that is. TEMPORARY: it may come back then. */
+int envoi_queue_sync(struct envoi_queue *queue, struct envoi_error *err);
+
+/** Microseconds until that is to be called; 0: now; -1: nothing waits for it. */
+int64_t envoi_queue_sync_due(const struct envoi_queue *queue);
 
 /** It was tried; next: when it is to be again. This one is not synced: when it is
  * lost, it is tried too early, and no more. */
@@ -295,7 +309,8 @@ int envoi_entry_hold(struct envoi_entry *entry, bool held, struct envoi_error *e
 int envoi_entry_fail(struct envoi_entry *entry, struct envoi_error *err);
 int envoi_entry_revive(struct envoi_entry *entry, int64_t now, struct envoi_error *err);
 
-/** Deletes it. To be called when no recipient waits, or a person wants so. */
+/** Deletes it, if it is not gone. To be called when no recipient waits, or a person
+ * wants so. */
 int envoi_entry_remove(struct envoi_entry *entry, struct envoi_error *err);
 
 /* -- when: pure ---------------------------------------------------------------- */

@@ -193,7 +193,10 @@ struct envoi_request {
 	void (*settled)(void *context, const struct envoi_message *message,
 		const struct envoi_recipient *recipients, const size_t *indices,
 		size_t n);
-	/** Of both. */
+	/** Asked before the run waits: what is due is done, and told is how many
+	 * microseconds it may wait at most, -1: any number. NULL: any. */
+	int64_t (*idle)(void *context);
+	/** Of all three. */
 	void *context;
 	bool all_or_nothing;
 	/** For all recipients. Not offered: dropped, with one warning. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
+#include "base/clock.h"
 #include "base/gnu.h"
 #include "base/limits.h"
 #include "message/source.h"
@@ -479,8 +480,42 @@ int envoi_entry_fail(struct envoi_entry *entry, struct envoi_error *err)
 	return envoi_entry_move(entry, ENVOI_QUEUE_FAILED, err);
 }
 
+/* Is there anybody who does not have it, but these? */
+static bool is_last(const struct envoi_entry *entry, const size_t *indices, size_t n)
+{
+	size_t open = envoi_entry_count(entry, ENVOI_FATE_WAITING)
+		      + envoi_entry_count(entry, ENVOI_FATE_FAILED);
+	for (size_t i = 0; i < n; i++) {
+		enum envoi_fate fate = entry->verdicts[indices[i]].fate;
+		open -= fate == ENVOI_FATE_WAITING || fate == ENVOI_FATE_FAILED;
+	}
+	return open == 0;
+}
+
+int envoi_entry_finish(struct envoi_entry *entry, const size_t *indices, size_t n,
+	const struct envoi_verdict *verdict, struct envoi_error *err)
+{
+	struct envoi_queue *queue = entry->queue;
+	if (!is_last(entry, indices, n) || entry->place != ENVOI_QUEUE_MAIL) {
+		return envoi_error_set(
+			err, ENVOI_STATUS_BUG, "others wait for %s", entry->id);
+	}
+	if (unlinkat(queue->places[entry->place], entry->id, 0) != 0) {
+		/* A record does as well. */
+		return envoi_entry_settle(entry, indices, n, verdict, err);
+	}
+	entry->gone = true;
+	if (queue->removed++ == 0) {
+		queue->removed_at = envoi_clock_now();
+	}
+	return envoi_journal_note(entry, indices, n, verdict, err);
+}
+
 int envoi_entry_remove(struct envoi_entry *entry, struct envoi_error *err)
 {
+	if (entry->gone) {
+		return 0;
+	}
 	/* What is settled does no harm when a crash brings it back. */
 	bool settled = envoi_entry_count(entry, ENVOI_FATE_WAITING) == 0
 		       && envoi_entry_count(entry, ENVOI_FATE_FAILED) == 0;

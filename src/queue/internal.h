@@ -4,7 +4,8 @@
  *     PATH/mail/ID      a message to be delivered
  *     PATH/failed/ID    one that was given up, with the reasons
  *     PATH/corrupt/ID   what stood in mail/ and could not be read, as it was
- *     PATH/tmp/ID       drafts, where the system has no files without names
+ *     PATH/tmp/ID       drafts, where the system has no files without names; it is
+ *                       made last: where it is, the others, and PATH, are on disk
  *
  * One file is all there is of a message: envelope, octets and, behind these, the
  * journal of what happened to its recipients (format.h). So there is no order in
@@ -24,6 +25,16 @@
  *     in failed/, or in mail/ again           rename(2), then fsync of both
  *     in corrupt/                             rename(2)
  *     gone                                    unlink(2)
+ *
+ * When every recipient has a message, its unlink is the record of that, made as
+ * soon as the reply is known: it costs less than a record, and is seen by all who
+ * look, whoever is killed. It needs no sync before it, because there is nothing it
+ * could overtake; for its own sake the folder is synced once for all that went in
+ * the last 100 ms, and after 64 at the latest (SYNC_US, SYNC_COUNT). So a loss of
+ * power, and no other trouble, may make these few be sent twice, beside those whose
+ * replies were on their way, which are 16 to 512 on a connection and which no order
+ * of writing saves. Records that say less than that (some have it, some are refused)
+ * are synced one by one.
  *
  * The lock is flock(2) on the file: its writer has it from the first moment,
  * whoever sends or changes it from then on. With the lock, the name is looked at
@@ -65,6 +76,9 @@ struct envoi_queue {
 	/** The folders. -1: not open, as all are with a keeper. */
 	int places[ENVOI_QUEUE_PLACES];
 	int tmp;
+	/** Names that were removed since mail/ was synced, and when the first was. */
+	unsigned removed;
+	int64_t removed_at;
 };
 
 /** Octets that texts of an entry point into. */
@@ -83,6 +97,8 @@ struct envoi_entry {
 	const char *front;
 	size_t front_length;
 	bool claimed;
+	/** It has no name any more. */
+	bool gone;
 	struct envoi_format_head head;
 	struct block *blocks;
 	struct envoi_format_envelope envelope;
@@ -149,6 +165,10 @@ int envoi_entry_move(
 	struct envoi_entry *entry, enum envoi_queue_place place, struct envoi_error *err);
 
 /* journal.c */
+/** Notes how it ended in memory only. SYSTEM. */
+int envoi_journal_note(struct envoi_entry *entry, const size_t *indices, size_t n,
+	const struct envoi_verdict *verdict, struct envoi_error *err);
+
 /** Reads the journal from its beginning to the end of the file, size. */
 int envoi_journal_read(struct envoi_entry *entry, uint64_t size, struct envoi_error *err);
 

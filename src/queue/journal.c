@@ -145,10 +145,9 @@ static int not_written(const struct envoi_entry *entry, struct envoi_error *err)
 		"cannot write to %s of queue '%s'", entry->id, entry->queue->path);
 }
 
-/* Writes, and syncs, the record in buffer, which stands at the entry's end, and
- * follows it. Frees the buffer. */
-static int append(struct envoi_entry *entry, struct envoi_buffer *buffer, bool sync,
-	struct envoi_error *err)
+/* The record in buffer as octets that last as long as the entry. Frees the buffer. */
+static int keep_record(struct envoi_entry *entry, struct envoi_buffer *buffer,
+	struct envoi_span *ret_record, struct envoi_error *err)
 {
 	struct envoi_span span = envoi_buffer_span(buffer);
 	struct block *block = add_block(entry, span.len);
@@ -158,17 +157,40 @@ static int append(struct envoi_entry *entry, struct envoi_buffer *buffer, bool s
 	}
 	memcpy(block->octets, span.data, span.len);
 	envoi_buffer_finish(buffer);
+	*ret_record = (struct envoi_span){block->octets, span.len};
+	return 0;
+}
+
+/* A write that failed is tried once more, unlike a sync: what it says, that somebody
+ * has the message, is not known to anybody else. */
+static int write_record(const struct envoi_entry *entry, struct envoi_span record)
+{
+	return envoi_file_write(entry->fd, entry->end, record.data, record.len) == 0
+			       || envoi_file_write(
+					  entry->fd, entry->end, record.data, record.len)
+					  == 0
+		       ? 0
+		       : -1;
+}
+
+/* Writes, and syncs, the record in buffer, which stands at the entry's end, and
+ * follows it. Frees the buffer. */
+static int append(struct envoi_entry *entry, struct envoi_buffer *buffer, bool sync,
+	struct envoi_error *err)
+{
+	struct envoi_span record;
+	if (keep_record(entry, buffer, &record, err) != 0) {
+		return -1;
+	}
 	/* A torn one stays where it is until something is to be written. */
 	if (entry->torn && ftruncate(entry->fd, (off_t)entry->end) != 0) {
 		return not_written(entry, err);
 	}
 	entry->torn = true;
-	if (envoi_file_write(entry->fd, entry->end, block->octets, span.len) != 0
-		|| (sync && fdatasync(entry->fd) != 0)) {
+	if (write_record(entry, record) != 0 || (sync && fdatasync(entry->fd) != 0)) {
 		return not_written(entry, err);
 	}
 	entry->torn = false;
-	struct envoi_span record = {block->octets, span.len};
 	return take_records(entry, record, entry->end, err) == 0 ? 0 : -1;
 }
 
@@ -176,6 +198,10 @@ int envoi_entry_reserve(struct envoi_entry *entry, struct envoi_error *err)
 {
 	size_t room = ROOM + 4 * entry->envelope.envelope.count;
 	int sys;
+	if (entry->envelope.envelope.count == 1) {
+		/* It has the message: the file goes. Anything else may be forgotten. */
+		return 0;
+	}
 	if (entry->torn && ftruncate(entry->fd, (off_t)entry->end) != 0) {
 		return not_written(entry, err);
 	}
@@ -188,6 +214,19 @@ int envoi_entry_reserve(struct envoi_entry *entry, struct envoi_error *err)
 		return not_written(entry, err);
 	}
 	return 0;
+}
+
+int envoi_journal_note(struct envoi_entry *entry, const size_t *indices, size_t n,
+	const struct envoi_verdict *verdict, struct envoi_error *err)
+{
+	struct envoi_buffer buffer;
+	struct envoi_span record;
+	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
+	(void)envoi_record_put_verdict(&buffer, entry->end, verdict, indices, n);
+	if (keep_record(entry, &buffer, &record, err) != 0) {
+		return -1;
+	}
+	return take_records(entry, record, entry->end, err) == 0 ? 0 : -1;
 }
 
 int envoi_entry_settle(struct envoi_entry *entry, const size_t *indices, size_t n,

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/gnu.h"
 #include "base/limits.h"
 #include "base/octets.h"
@@ -36,11 +37,6 @@ bool envoi_queue_is_shared(const struct envoi_queue *queue)
 const char *envoi_queue_path(const struct envoi_queue *queue)
 {
 	return queue->path;
-}
-
-bool envoi_queue_is_shared(const struct envoi_queue *queue)
-{
-	return queue->shared;
 }
 
 bool envoi_queue_is_ours(const struct envoi_queue *queue)
@@ -90,7 +86,7 @@ static mode_t folder_mode(const struct envoi_queue *queue)
 
 /* A folder of the spool, made when it is missing. -1 with err. */
 static int open_folder(const struct envoi_queue *queue, int root, const char *name,
-	struct envoi_error *err)
+	bool *made, struct envoi_error *err)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 	int fd = openat(root, name, flags);
@@ -102,12 +98,7 @@ static int open_folder(const struct envoi_queue *queue, int root, const char *na
 		if (fd >= 0 && queue->shared) {
 			(void)fchmod(fd, folder_mode(queue));
 		}
-		if (fd >= 0 && envoi_queue_sync_folder(root) != 0) {
-			int sys = errno;
-			(void)close(fd);
-			errno = sys;
-			fd = -1;
-		}
+		*made = true;
 	}
 	if (fd < 0) {
 		return envoi_error_sys(err,
@@ -145,6 +136,36 @@ static int make_path(const char *path, mode_t mode)
 	return result;
 }
 
+/* Syncs a folder and those above it, as far as they can be opened. -1 with errno. */
+static int sync_upwards(int folder)
+{
+	struct stat here = {0}, above = {0};
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int result = fd >= 0 ? fstat(fd, &here) : -1;
+	while (result == 0 && fd >= 0) {
+		result = envoi_queue_sync_folder(fd);
+		int up = result == 0
+				 ? openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+				 : -1;
+		int sys = errno;
+		(void)close(fd);
+		errno = sys;
+		fd = up;
+		if (up < 0) {
+			return result == 0 && errno == EACCES ? 0 : -1;
+		}
+		if (fstat(fd, &above) != 0
+			|| (above.st_dev == here.st_dev && above.st_ino == here.st_ino)) {
+			break;
+		}
+		here = above;
+	}
+	if (fd >= 0) {
+		(void)close(fd);
+	}
+	return result;
+}
+
 static int open_root(
 	const struct envoi_queue *queue, bool create, struct envoi_error *err)
 {
@@ -165,6 +186,21 @@ static int open_root(
 		return -1;
 	}
 	return root;
+}
+
+/* tmp/ is made last: where it is, the others and the path to them are on disk, also
+ * when they were made by somebody who was killed over it. */
+static int open_last(
+	struct envoi_queue *queue, int root, bool made, struct envoi_error *err)
+{
+	struct stat st;
+	bool is_new = fstatat(root, "tmp", &st, AT_SYMLINK_NOFOLLOW) != 0;
+	if ((is_new || made) && sync_upwards(root) != 0) {
+		return envoi_error_sys(err, ENVOI_STATUS_CANTCREATE, errno,
+			"cannot sync queue '%s'", queue->path);
+	}
+	queue->tmp = open_folder(queue, root, "tmp", &made, err);
+	return queue->tmp >= 0 ? 0 : -1;
 }
 
 int envoi_queue_open(const char *path, const struct envoi_queue_options *options,
@@ -190,16 +226,16 @@ int envoi_queue_open(const char *path, const struct envoi_queue_options *options
 		*ret_queue = queue;
 		return 0;
 	}
+	bool made = false;
 	/* That of several users is made by who says which group it is for. */
 	int root = open_root(queue, options->create && !queue->shared, err);
 	int result = root >= 0 ? 0 : -1;
 	for (size_t i = 0; result == 0 && i < ENVOI_QUEUE_PLACES; i++) {
-		queue->places[i] = open_folder(queue, root, place_names[i], err);
+		queue->places[i] = open_folder(queue, root, place_names[i], &made, err);
 		result = queue->places[i] >= 0 ? 0 : -1;
 	}
 	if (result == 0) {
-		queue->tmp = open_folder(queue, root, "tmp", err);
-		result = queue->tmp >= 0 ? 0 : -1;
+		result = open_last(queue, root, made, err);
 	}
 	if (root >= 0) {
 		(void)close(root);
@@ -233,6 +269,32 @@ int envoi_queue_sync_folder(int fd)
 {
 	/* Some file systems have nothing to sync in a folder, and say so. */
 	return fsync(fd) != 0 && errno != EINVAL ? -1 : 0;
+}
+
+/* See internal.h. */
+#define SYNC_COUNT 64
+#define SYNC_US 100000
+
+int64_t envoi_queue_sync_due(const struct envoi_queue *queue)
+{
+	if (queue->removed == 0) {
+		return -1;
+	}
+	int64_t left = queue->removed_at + SYNC_US - envoi_clock_now();
+	return queue->removed >= SYNC_COUNT || left < 0 ? 0 : left;
+}
+
+int envoi_queue_sync(struct envoi_queue *queue, struct envoi_error *err)
+{
+	if (queue->removed == 0) {
+		return 0;
+	}
+	queue->removed = 0;
+	if (envoi_queue_sync_folder(queue->places[ENVOI_QUEUE_MAIL]) != 0) {
+		return envoi_error_sys(err, ENVOI_STATUS_TEMPORARY, errno,
+			"cannot sync queue '%s'", queue->path);
+	}
+	return 0;
 }
 
 /* -- ids ----------------------------------------------------------------------- */

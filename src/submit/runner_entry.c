@@ -77,6 +77,17 @@ static void note_reason(struct sending *sending, const struct envoi_verdict *ver
 	}
 }
 
+/* The one write that says how it ended for these. */
+static int write_down(struct envoi_entry *entry, const size_t *indices, size_t n,
+	const struct envoi_verdict *verdict, struct envoi_error *err)
+{
+	bool last = envoi_entry_count(entry, ENVOI_FATE_WAITING) == n
+		    && envoi_entry_count(entry, ENVOI_FATE_FAILED) == 0;
+	return last && verdict->fate == ENVOI_FATE_DELIVERED
+		       ? envoi_entry_finish(entry, indices, n, verdict, err)
+		       : envoi_entry_settle(entry, indices, n, verdict, err);
+}
+
 /* Those that ended alike are one record, so mostly one write for all. */
 void envoi_sending_settle(struct group *group, struct sending *sending,
 	const struct envoi_recipient *recipients, const size_t *indices, size_t n)
@@ -102,8 +113,7 @@ void envoi_sending_settle(struct group *group, struct sending *sending,
 				group->report->status, verdict.status)
 							  : group->report->status;
 		if (!sending->broken
-			&& envoi_entry_settle(sending->entry, run, count, &verdict, &err)
-				   != 0) {
+			&& write_down(sending->entry, run, count, &verdict, &err) != 0) {
 			sending->broken = true;
 			envoi_runner_warn(group->runner, &err);
 		}

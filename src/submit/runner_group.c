@@ -60,8 +60,10 @@ static int begin(struct group *group, struct envoi_entry *entry,
 	}
 	sending->entry = entry;
 	sending->message = *ret_message;
-	sending->next = group->sending;
-	group->sending = sending;
+	/* They are mostly settled in the order they came in. */
+	*group->tail = sending;
+	group->tail = &sending->next;
+	group->begun = sending;
 	return 0;
 }
 
@@ -122,7 +124,10 @@ static int address(void *context, struct envoi_message *message,
 	struct envoi_envelope *ret_envelope, struct envoi_error *err)
 {
 	struct group *group = context;
-	struct sending *sending = *find(group, message);
+	struct sending *sending = group->begun;
+	if (sending == NULL || sending->message != message) {
+		sending = *find(group, message);
+	}
 	if (sending == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_BUG, "a message of nobody");
 	}
@@ -150,6 +155,25 @@ static bool is_stopped(int stop_fd)
 	return stop_fd >= 0 && poll(&fd, 1, 0) > 0;
 }
 
+static void sync_queue(struct group *group)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	if (envoi_queue_sync(group->runner->queue, &err) != 0) {
+		envoi_runner_warn(group->runner, &err);
+	}
+}
+
+static int64_t idle(void *context)
+{
+	struct group *group = context;
+	int64_t due = envoi_queue_sync_due(group->runner->queue);
+	if (due == 0) {
+		sync_queue(group);
+		due = -1;
+	}
+	return due;
+}
+
 static void settled(void *context, const struct envoi_message *message,
 	const struct envoi_recipient *recipients, const size_t *indices, size_t n)
 {
@@ -165,6 +189,10 @@ static void settled(void *context, const struct envoi_message *message,
 		return;
 	}
 	*link = sending->next;
+	group->begun = group->begun == sending ? NULL : group->begun;
+	if (group->tail == &sending->next) {
+		group->tail = link;
+	}
 	struct envoi_entry *entry = sending->entry;
 	sending->entry = NULL;
 	if (sending->broken) {
@@ -174,6 +202,7 @@ static void settled(void *context, const struct envoi_message *message,
 		envoi_entry_conclude(group, entry, sending->why);
 	}
 	free_sending(sending);
+	(void)idle(group);
 }
 
 /* Those that were not begun: nobody was there to take them. */
@@ -208,6 +237,7 @@ int envoi_group_run(struct group *group, struct envoi_error *err)
 	struct envoi_request request = {.stop_fd = -1, .sessions = 1};
 	struct envoi_error fault = ENVOI_ERROR_NONE;
 	(void)err;
+	group->tail = &group->sending;
 	int result = route(group, &request, &fault);
 	if (result < 0) {
 		/* A configuration can be mended: the mail waits. */
@@ -221,10 +251,12 @@ int envoi_group_run(struct group *group, struct envoi_error *err)
 	group->stop_fd = request.stop_fd;
 	request.next = next;
 	request.settled = settled;
+	request.idle = idle;
 	request.context = group;
 	request.envelope = address;
 	request.envelope_context = group;
 	(void)envoi_submit(&request);
+	sync_queue(group);
 	group->stopped = is_stopped(request.stop_fd);
 	defer_rest(group);
 	if (group->first != NULL) {

@@ -53,6 +53,10 @@ struct group {
 	/** One that is claimed already comes first; NULL: none. */
 	struct envoi_entry *first;
 	struct sending *sending;
+	/** The one that came last, as long as it is there. */
+	struct sending *begun;
+	/** Where the next of them goes. */
+	struct sending **tail;
 	/** Nobody could be reached, for what reason; "": somebody was. */
 	char why[400];
 	/** A signal: what was not begun is left as it is. */

@@ -95,6 +95,15 @@ static int64_t prepare_poll(struct run *run, size_t *ret_count)
 	return due;
 }
 
+/* The caller has something to do now and then, too. */
+static int64_t ask_caller(const struct run *run, int64_t due)
+{
+	const struct envoi_request *request = run->request;
+	int64_t most = request->idle != NULL ? request->idle(request->context) : -1;
+	int64_t when = most >= 0 ? envoi_clock_now() + most : ENVOI_CLOCK_NEVER;
+	return when < due ? when : due;
+}
+
 static int poll_timeout(int64_t due, int64_t now)
 {
 	if (due == ENVOI_CLOCK_NEVER) {
@@ -169,7 +178,7 @@ static void loop(struct run *run)
 	int64_t now = envoi_clock_now();
 	while (start_channels(run, now)) {
 		size_t count;
-		int64_t due = prepare_poll(run, &count);
+		int64_t due = ask_caller(run, prepare_poll(run, &count));
 		if (poll(run->fds, (nfds_t)count, poll_timeout(due, now)) < 0
 			&& errno != EINTR) {
 			struct envoi_error err;

@@ -107,7 +107,8 @@ bool shim_is_durable(const char *path)
 	char folder[256];
 	(void)snprintf(folder, sizeof(folder), "%s", path);
 	*strrchr(folder, '/') = '\0';
-	return shim_is_synced(path) && shim_is_synced(folder);
+	return (access(path, F_OK) != 0 || shim_is_synced(path))
+	       && shim_is_synced(folder);
 }
 
 /* -- faults ------------------------------------------------------------------------ */

@@ -43,7 +43,7 @@ void shim_hide_proc(bool hide);
 void shim_slow(bool yes);
 
 /** Would the file at this path survive a loss of power: all of its octets, and
- * its name? */
+ * its name? One that is not there: will it stay away? */
 bool shim_is_synced(const char *path);
 bool shim_is_durable(const char *path);
 

@@ -95,11 +95,18 @@ static void do_submit(struct envoi_queue *queue)
 	say(store_message(queue, &err) == 0 ? 'S' : 'N');
 }
 
-static int deliver_entry(struct envoi_entry *entry, struct envoi_error *err)
+/* The last one takes the message with it. */
+static int settle(struct envoi_entry *entry, size_t i, struct envoi_error *err)
+{
+	const struct envoi_verdict done = {.fate = ENVOI_FATE_DELIVERED, .code = 250};
+	return i + 1 < RECIPIENTS ? envoi_entry_settle(entry, &i, 1, &done, err)
+				  : envoi_entry_finish(entry, &i, 1, &done, err);
+}
+
+static int deliver_entry(
+	struct envoi_queue *queue, struct envoi_entry *entry, struct envoi_error *err)
 {
 	for (size_t i = 0; i < RECIPIENTS; i++) {
-		const struct envoi_verdict done = {
-			.fate = ENVOI_FATE_DELIVERED, .code = 250};
 		if (envoi_entry_verdicts(entry)[i].fate != ENVOI_FATE_WAITING) {
 			continue;
 		}
@@ -107,17 +114,25 @@ static int deliver_entry(struct envoi_entry *entry, struct envoi_error *err)
 			return -1;
 		}
 		say((char)('0' + i));
-		if (envoi_entry_settle(entry, &i, 1, &done, err) != 0) {
+		if (settle(entry, i, err) != 0) {
 			say('L');
 			return -1;
 		}
 	}
 	char path[200];
 	path_of(path, entry);
-	if (!shim_is_synced(path)) {
+	if (access(path, F_OK) == 0 && !shim_is_synced(path)) {
 		say('!');
 	}
-	return envoi_entry_remove(entry, err);
+	if (envoi_entry_remove(entry, err) != 0 || envoi_queue_sync(queue, err) != 0) {
+		return -1;
+	}
+	/* It has no name, and that is on disk; where the unlink failed first, the
+	 * record is. */
+	if (!shim_is_durable(path) && !shim_fired()) {
+		say('!');
+	}
+	return 0;
 }
 
 static int deliver_one(void *context, const char *id, struct envoi_error *err)
@@ -126,7 +141,7 @@ static int deliver_one(void *context, const char *id, struct envoi_error *err)
 	struct envoi_entry *entry = NULL;
 	if (envoi_queue_claim(queue, ENVOI_QUEUE_MAIL, id, &entry, err)
 		== ENVOI_QUEUE_GOT) {
-		(void)deliver_entry(entry, err);
+		(void)deliver_entry(queue, entry, err);
 		envoi_entry_free(entry);
 	}
 	return 0;

@@ -338,6 +338,31 @@ START_TEST(verdicts_stay)
 }
 END_TEST
 
+/* The last recipient takes the message with it; before, it is somebody's mistake. */
+START_TEST(finished)
+{
+	char id[ENVOI_QUEUE_ID_SIZE];
+	const size_t first[] = {2, 0}, second[] = {1};
+	add(&full, id);
+	struct envoi_entry *entry = claim(id);
+	ck_assert_int_eq(envoi_queue_sync_due(queue), -1);
+	ck_assert_int_eq(envoi_entry_finish(entry, first, 2, &delivered, &err), -1);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_BUG);
+	ck_assert_uint_eq(envoi_entry_count(entry, ENVOI_FATE_WAITING), 3);
+	ck_assert_int_eq(envoi_entry_settle(entry, first, 2, &delivered, &err), 0);
+	ck_assert_int_eq(envoi_entry_finish(entry, second, 1, &delivered, &err), 0);
+	ck_assert_uint_eq(envoi_entry_count(entry, ENVOI_FATE_DELIVERED), 3);
+	ck_assert_int_eq(look(ENVOI_QUEUE_MAIL, id), ENVOI_QUEUE_GONE);
+	ck_assert_int_eq(envoi_entry_remove(entry, &err), 0);
+	envoi_entry_free(entry);
+	/* At once when there are many, or after a while. */
+	ck_assert_int_ge(envoi_queue_sync_due(queue), 0);
+	ck_assert_int_le(envoi_queue_sync_due(queue), 100000);
+	ck_assert_int_eq(envoi_queue_sync(queue, &err), 0);
+	ck_assert_int_eq(envoi_queue_sync_due(queue), -1);
+}
+END_TEST
+
 /* What a crash leaves of a record, at each octet, and zeroes from there on. */
 START_TEST(torn_records)
 {
@@ -558,6 +583,7 @@ int main(void)
 	tcase_add_test(tc, verdicts_stay);
 	tcase_add_test(tc, torn_records);
 	tcase_add_loop_test(tc, planted_files, 0, 6);
+	tcase_add_test(tc, finished);
 	tcase_add_test(tc, foreign_names);
 	tcase_add_test(tc, ids_sort_by_time);
 	tcase_add_test(tc, folders_of_others);
