@@ -29,11 +29,6 @@ const char *envoi_queue_place_name(enum envoi_queue_place place)
 	return place_names[place];
 }
 
-bool envoi_queue_is_shared(const struct envoi_queue *queue)
-{
-	return queue->shared;
-}
-
 const char *envoi_queue_path(const struct envoi_queue *queue)
 {
 	return queue->path;
