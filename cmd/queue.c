@@ -4,7 +4,6 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,7 @@
 
 #include "privilege.h"
 #include "spool.h"
-
-/* Whoever watches looks after so many seconds, whatever happens. */
-#define WATCH_MOST 300
+#include "watch.h"
 
 enum {
 	OPT_NOW = OPT_COMMAND_FIRST,
@@ -339,7 +336,8 @@ static void raise_limit(void)
 }
 
 /* Once. False: a signal came. */
-static bool run_once(struct queue_command *command, struct envoi_runner_report *report)
+static bool run_once(struct queue_command *command, const struct watch *watch,
+	struct envoi_runner_report *report)
 {
 	struct spool_route route = {
 		.model = &command->connection.ui,
@@ -354,6 +352,8 @@ static bool run_once(struct queue_command *command, struct envoi_runner_report *
 		.ids = command->id_count > 0 ? command->ids : NULL,
 		.id_count = command->id_count,
 		.force = command->now || command->id_count > 0,
+		.eager = watch != NULL && watch->eager,
+		.ways = watch != NULL ? watch->ways : NULL,
 	};
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	if (envoi_runner_run(&runner, report, &err) != 0) {
@@ -362,25 +362,6 @@ static bool run_once(struct queue_command *command, struct envoi_runner_report *
 	spool_route_finish(&route);
 	command->status = envoi_status_worse(command->status, route.status);
 	return !route.stopped;
-}
-
-/* Waits for mail, or for the next that is due. False: stopped. */
-static bool wait_for_work(const struct queue_command *command, int watch, int64_t next)
-{
-	int64_t seconds = next == INT64_MAX ? WATCH_MOST : next - (int64_t)time(NULL);
-	struct pollfd fds[2] = {
-		{.fd = command->connection.ui.stop_pipe[0], .events = POLLIN},
-		{.fd = watch, .events = POLLIN},
-	};
-	seconds = seconds < 1 ? 1 : seconds > WATCH_MOST ? WATCH_MOST : seconds;
-	if (watch < 0 && seconds > 10) {
-		seconds = 10;
-	}
-	(void)poll(fds, 2, (int)seconds * 1000);
-	if (fds[1].revents != 0) {
-		envoi_queue_seen(watch);
-	}
-	return fds[0].revents == 0;
 }
 
 /* One queue. */
@@ -401,13 +382,13 @@ static void run_queue(struct queue_command *command)
 		note(command, &err);
 		return;
 	}
-	(void)run_once(command, &report);
+	(void)run_once(command, NULL, &report);
 	/* What waits was accepted before; what failed is told. */
 	command->status = envoi_status_worse(command->status, report.status);
 }
 
 /* The queue of all users where it is ours, else our own. */
-static void watch(struct queue_command *command)
+static void run_watch(struct queue_command *command)
 {
 	struct envoi_runner_report report;
 	struct envoi_error err = ENVOI_ERROR_NONE;
@@ -427,17 +408,21 @@ static void watch(struct queue_command *command)
 		note(command, &err);
 		return;
 	}
-	int watch = envoi_queue_watch(command->queue);
+	struct watch watch;
+	if (watch_init(&watch, command->queue, &err) != 0) {
+		note(command, &err);
+		return;
+	}
 	bool going = true;
 	while (going) {
-		going = run_once(command, &report);
+		going = run_once(command, &watch, &report);
 		ui_watch_signals(&command->connection.ui);
-		going = going && wait_for_work(command, watch, report.next);
+		going = going
+			&& watch_wait(
+				&watch, command->connection.ui.stop_pipe[0], &report);
 		going = !ui_unwatch_signals(&command->connection.ui) && going;
 	}
-	if (watch >= 0) {
-		(void)close(watch);
-	}
+	watch_finish(&watch);
 	command->status = ENVOI_STATUS_OK;
 }
 
@@ -445,7 +430,7 @@ static void run(struct queue_command *command)
 {
 	raise_limit();
 	if (command->watch) {
-		watch(command);
+		run_watch(command);
 		return;
 	}
 	for (size_t i = command->queue_count; i > 0; i--) {

@@ -51,6 +51,26 @@ struct envoi_notices {
 	const char *const *command;
 };
 
+/**
+ * Ways out that led nowhere: what is known of them from one run to the next. Such a
+ * way is not asked again by each message that becomes due, but after 30 s, doubling, 15
+ * minutes at most, once. When it leads somewhere again, all that waits for it is
+ * due. A way is what an envelope says of account, configuration and settings.
+ */
+struct envoi_ways;
+
+/** NULL: no memory. */
+struct envoi_ways *envoi_ways_new(void);
+void envoi_ways_free(struct envoi_ways *ways);
+/** All are asked again: something has changed. */
+void envoi_ways_forget(struct envoi_ways *ways);
+
+/** A descriptor that becomes readable when the machine gets an address or a route;
+ * -1: there is no such thing here. Closing it is the caller's. */
+int envoi_runner_watch_network(void);
+/** Reads it empty. Was there one? */
+bool envoi_runner_network_changed(int fd);
+
 struct envoi_runner {
 	struct envoi_queue *queue;
 	/**
@@ -74,6 +94,10 @@ struct envoi_runner {
 	size_t id_count;
 	/** Also what is not due yet, or held when it is named by ids. */
 	bool force;
+	/** Also what only waits for its next try. */
+	bool eager;
+	/** NULL: all ways are asked. With force or eager they are, too. */
+	struct envoi_ways *ways;
 };
 
 /** What a run came to, in messages. */

@@ -22,6 +22,12 @@
 #ifdef __linux__
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+/* The kernel's, which another C library may be without. */
+#if __has_include(<linux/rtnetlink.h>)
+#define HAS_RTNETLINK
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#endif
 #endif
 
 #ifndef SOCK_CLOEXEC
@@ -117,6 +123,69 @@ int envoi_gnu_watch(const char *folder)
 	return -1;
 #endif
 }
+
+#ifdef HAS_RTNETLINK
+
+int envoi_gnu_watch_network(void)
+{
+	const struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE
+			     | RTMGRP_IPV6_ROUTE,
+	};
+	int fd = socket(
+		AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd >= 0
+		&& bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+		int saved = errno;
+		(void)close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+bool envoi_gnu_network_changed(int fd)
+{
+	union {
+		char octets[8192];
+		struct nlmsghdr head;
+	} block;
+	bool changed = false;
+	for (;;) {
+		ssize_t n = recv(fd, block.octets, sizeof(block.octets), 0);
+		if (n < 0 && errno == ENOBUFS) {
+			/* There were more than it could keep. */
+			changed = true;
+			continue;
+		}
+		if (n <= 0) {
+			return changed;
+		}
+		unsigned left = (unsigned)n;
+		for (const struct nlmsghdr *head = &block.head; NLMSG_OK(head, left);
+			head = NLMSG_NEXT(head, left)) {
+			changed = changed || head->nlmsg_type == RTM_NEWADDR
+				  || head->nlmsg_type == RTM_NEWROUTE;
+		}
+	}
+}
+
+#else
+
+int envoi_gnu_watch_network(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+bool envoi_gnu_network_changed(int fd)
+{
+	(void)fd;
+	return false;
+}
+
+#endif
 
 int envoi_gnu_random(void *out, size_t n)
 {

@@ -30,6 +30,11 @@ int envoi_gnu_unlock(int fd);
  * -1 with errno; ENOSYS: not to be had here. */
 int envoi_gnu_watch(const char *folder);
 
+/** A descriptor that becomes readable when addresses or routes come, or -1 as above;
+ * and what it has to say: is one of them new? It is read empty. */
+int envoi_gnu_watch_network(void);
+bool envoi_gnu_network_changed(int fd);
+
 /** n octets, at most 256, that nobody can guess. -1 with errno. */
 int envoi_gnu_random(void *out, size_t n);
 

@@ -108,6 +108,8 @@
 #define ENVOI_LIMIT_JOURNAL (16u << 20)
 /* Queue: what is kept of a reply. */
 #define ENVOI_LIMIT_VERDICT_TEXT 1000
+/* Queue: ways out that lead nowhere; of more, the first are asked again. */
+#define ENVOI_LIMIT_WAYS 256
 /* Queue: names in a folder: memory for ids, 32 octets each. */
 #define ENVOI_LIMIT_QUEUE 10000000
 

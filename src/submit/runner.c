@@ -76,6 +76,12 @@ static bool is_due(struct pass *pass, const struct envoi_entry *entry)
 	if (runner->force || envoi_schedule_is_due(trials, not_before, now)) {
 		return true;
 	}
+	if (not_before <= now
+		&& (runner->eager
+			|| envoi_ways_is_back(
+				runner->ways, way_of(envoi_entry_envelope(entry))))) {
+		return true;
+	}
 	int64_t due = envoi_schedule_due(trials, not_before, now);
 	pass->report->next = due < pass->report->next ? due : pass->report->next;
 	return false;
@@ -182,7 +188,7 @@ static struct envoi_entry *claim(struct group *group, const char *id)
 	/* It may have been tried, or held, since it was looked at. */
 	const struct envoi_trials *trials = envoi_entry_trials(entry);
 	bool named = runner->force && runner->ids != NULL;
-	bool due = runner->force
+	bool due = runner->force || group->hurried
 		   || envoi_schedule_is_due(trials,
 			   envoi_entry_envelope(entry)->not_before, envoi_runner_now());
 	if ((trials->held && !named) || !due) {
@@ -208,6 +214,35 @@ struct envoi_entry *envoi_group_claim_next(struct group *group)
 	return NULL;
 }
 
+static void wake_at(struct pass *pass, int64_t seconds)
+{
+	int64_t when = envoi_runner_now() + seconds;
+	pass->report->next = when < pass->report->next ? when : pass->report->next;
+}
+
+/* The way led nowhere a moment ago: they stay as they are. */
+static bool is_paused(struct pass *pass, const struct group *group, uint64_t way)
+{
+	int64_t pause = envoi_ways_pause(pass->runner->ways, way);
+	if (pause == 0 || pass->runner->force || pass->runner->eager) {
+		return false;
+	}
+	pass->report->deferred += group->count;
+	wake_at(pass, pause);
+	return true;
+}
+
+static void note_way(struct pass *pass, const struct group *group, uint64_t way)
+{
+	if (group->reached) {
+		if (envoi_ways_reached(pass->runner->ways, way)) {
+			wake_at(pass, 0);
+		}
+	} else if (group->asked) {
+		envoi_ways_failed(pass->runner->ways, way);
+	}
+}
+
 static int run_groups(
 	struct pass *pass, const struct due_list *due, struct envoi_error *err)
 {
@@ -219,15 +254,22 @@ static int run_groups(
 			.made = &pass->made,
 			.list = due->list + at,
 		};
-		for (end = at;
-			end < due->count && due->list[end].way == due->list[at].way;
-			end++) {
+		uint64_t way = due->list[at].way;
+		for (end = at; end < due->count && due->list[end].way == way; end++) {
 			group.count++;
 		}
+		if (is_paused(pass, &group, way)) {
+			continue;
+		}
+		group.hurried = pass->runner->eager
+				|| envoi_ways_is_back(pass->runner->ways, way);
 		if (envoi_group_run(&group, err) != 0) {
 			return -1;
 		}
 		pass->stopped = group.stopped;
+		if (!group.stopped) {
+			note_way(pass, &group, way);
+		}
 	}
 	return 0;
 }
@@ -260,6 +302,7 @@ int envoi_runner_run(const struct envoi_runner *runner,
 {
 	struct pass pass = {.runner = runner, .report = ret_report};
 	begin_report(ret_report);
+	envoi_ways_begin_run(runner->ways);
 	envoi_queue_sweep(runner->queue);
 	int result = envoi_queue_scan(runner->queue, ENVOI_QUEUE_MAIL, look, &pass, err);
 	if (result == 0) {

@@ -174,6 +174,19 @@ static int64_t idle(void *context)
 	return due;
 }
 
+/* Is there somebody at the other end, whatever it said? */
+static void note_reached(struct group *group, const struct envoi_recipient *recipients,
+	const size_t *indices, size_t n)
+{
+	group->asked = true;
+	for (size_t i = 0; i < n && !group->reached; i++) {
+		const struct envoi_result *result = &recipients[indices[i]].result;
+		group->reached = result->outcome == ENVOI_OUTCOME_UNTRIED
+					 ? result->status == ENVOI_STATUS_DATA
+					 : result->phase >= ENVOI_PHASE_MAIL;
+	}
+}
+
 static void settled(void *context, const struct envoi_message *message,
 	const struct envoi_recipient *recipients, const size_t *indices, size_t n)
 {
@@ -184,6 +197,7 @@ static void settled(void *context, const struct envoi_message *message,
 		return;
 	}
 	group->stopped = group->stopped || is_stopped(group->stop_fd);
+	note_reached(group, recipients, indices, n);
 	envoi_sending_settle(group, sending, recipients, indices, n);
 	if (sending->open > 0) {
 		return;

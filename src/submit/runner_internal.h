@@ -6,6 +6,7 @@
  * runner_entry.c  what becomes of a message of the queue
  * runner_tell.c   bounces and warnings
  * runner_notify.c the command for messages that were given up
+ * runner_ways.c   ways that led nowhere
  */
 #ifndef ENVOI_SUBMIT_RUNNER_INTERNAL_H
 #define ENVOI_SUBMIT_RUNNER_INTERNAL_H
@@ -59,6 +60,10 @@ struct group {
 	struct sending **tail;
 	/** Nobody could be reached, for what reason; "": somebody was. */
 	char why[400];
+	/** Also what only waits for its next try. */
+	bool hurried;
+	/** A server was asked; one took or refused something. */
+	bool asked, reached;
 	/** A signal: what was not begun is left as it is. */
 	bool stopped;
 	int stop_fd;
@@ -97,5 +102,15 @@ int envoi_runner_tell_late(
 /* runner_notify.c */
 /** The message was moved to failed/. */
 void envoi_runner_notify(const struct group *group, const struct envoi_entry *entry);
+
+/* runner_ways.c; ways may be NULL */
+/** Those that came back in the run before are back in this one only. */
+void envoi_ways_begin_run(struct envoi_ways *ways);
+/** Seconds for which it is not to be asked. */
+int64_t envoi_ways_pause(struct envoi_ways *ways, uint64_t way);
+bool envoi_ways_is_back(struct envoi_ways *ways, uint64_t way);
+void envoi_ways_failed(struct envoi_ways *ways, uint64_t way);
+/** True: it is back, and what waits for it is due. */
+bool envoi_ways_reached(struct envoi_ways *ways, uint64_t way);
 
 #endif

@@ -14,10 +14,16 @@ import sys
 
 EVERY_PUBLIC = {path.stem for path in pathlib.Path(sys.argv[1]).glob("include/envoi/*.h")}
 
+NETLINK = {"linux/netlink", "linux/rtnetlink"}
+
 # floor: (floors below, public headers, other libraries)
 FLOORS = {
-    # Internationalised names; flock(2), inotify(7), prctl(2).
-    "base": (set(), {"error"}, {"idn2", "unistr", "sys/file", "sys/inotify", "sys/prctl"}),
+    # Internationalised names; flock(2), inotify(7), prctl(2), rtnetlink(7).
+    "base": (
+        set(),
+        {"error"},
+        {"idn2", "unistr", "sys/file", "sys/inotify", "sys/prctl"} | NETLINK,
+    ),
     "protocol": (
         {"base"},
         {"error", "session"},

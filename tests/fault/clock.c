@@ -1,6 +1,7 @@
 /*
- * For LD_PRELOAD: the wall clock goes wrong by as many seconds as the file named by
- * FAULT_CLOCK says, which may change meanwhile.
+ * For LD_PRELOAD: the clocks go wrong by as many seconds as the file named by
+ * FAULT_CLOCK says, which may change meanwhile: the wall clock by the first number, the
+ * one that does not jump by the second.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -10,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static long long offset(void)
+static long long offset(int wanted)
 {
-	char text[32] = "";
+	char text[64] = "";
 	const char *path = getenv("FAULT_CLOCK");
 	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0) {
@@ -20,14 +21,16 @@ static long long offset(void)
 	}
 	ssize_t n = read(fd, text, sizeof(text) - 1);
 	(void)close(fd);
-	return n > 0 ? atoll(text) : 0;
+	char *end = text;
+	long long result = n > 0 ? strtoll(text, &end, 10) : 0;
+	return wanted == 0 ? result : strtoll(end, NULL, 10);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ts)
 {
 	int result = (int)syscall(SYS_clock_gettime, clock, ts);
-	if (result == 0 && clock == CLOCK_REALTIME) {
-		ts->tv_sec += (time_t)offset();
+	if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC)) {
+		ts->tv_sec += (time_t)offset(clock == CLOCK_MONOTONIC);
 	}
 	return result;
 }

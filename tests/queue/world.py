@@ -21,12 +21,12 @@ class Server:
     the end of data: "."), that returns a reply, or None for the usual one, or
     "close". What it accepted is in `accepted`: (Message-ID, recipients)."""
 
-    def __init__(self, rules=lambda line: None):
+    def __init__(self, rules=lambda line: None, host="127.0.0.1"):
         self.rules = rules
         self.accepted = []
         self.connections = self.ended = 0
         self.at_dot = lambda: None
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket = socket.create_server((host, 0))
         self.url = "smtp://127.0.0.1:%d" % self.socket.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
 
