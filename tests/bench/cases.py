@@ -1,8 +1,12 @@
 """The cases: each measures, checks what arrived, and writes its rows."""
 
 import collections
+import os
 import re
+import shutil
+import statistics
 import subprocess
+import tempfile
 
 from bench import ENVOI, TOOLS, expected
 
@@ -174,4 +178,97 @@ def recipients(bench):
               ratio <= 2.2)
 
 
-ALL = {case.__name__: case for case in (memory, writes, window, big, start, recipients)}
+def commit(bench, count, rounds):
+    """A process each, in turns with a small one that makes the same writes and syncs; and with
+    what it takes to start these."""
+    small = bench.message("small.eml", octets=2000)
+    floor, none = bench.path("floor"), bench.path("none")
+    os.mkdir(floor)
+    os.mkdir(none)
+    add = [ENVOI, "send", "--queue", "-q", "--raw", "-s", "smtp://127.0.0.1:9", "-f", "a@example.org",
+           "--to", "b@example.org"]
+    spool = f"{TOOLS}/spool"
+    bench.run([*add, small])
+    walls = collections.Counter()
+    for _ in range(rounds):
+        for name, argv in (
+                ("floor", [spool, "each", str(count), small, spool, "store", floor, "1", "2300"]),
+                ("process", [spool, "each", str(count), small, spool, "take", none]),
+                ("start", [spool, "each", str(count), small, ENVOI, "--version"]),
+                ("envoi", [spool, "each", str(count), small, *add])):
+            walls[name] += bench.run(argv).wall / rounds / count * 1e3
+    stored = len(os.listdir(os.path.join(bench.environment["ENVOI_SPOOL"], "mail")))
+    if stored != count * rounds + 1:
+        raise Refused(f"{stored} are queued")
+    for name, what in (("process", "the smallest process"), ("floor", "it makes the same writes and syncs"),
+                       ("start", "envoi --version")):
+        bench.row("queue", f"{what}: ms", f"{walls[name]:.2f}")
+    bench.row("queue", f"{count * rounds:,} stored, a process each: ms", f"{walls['envoi']:.2f}",
+              beside=f"{walls['envoi'] / walls['floor']:.2f} of the same writes and syncs")
+    ratio = (walls["envoi"] - walls["start"]) / (walls["floor"] - walls["process"])
+    bench.row("queue", "the same, without the start of both", f"{ratio:.2f}", "at most 1.3", ratio <= 1.3)
+
+
+def drain(bench, count):
+    """What `envoi send` needs for the same messages as files, and for reading and removing
+    as many files."""
+    small = bench.message("small.eml", octets=2000)
+    folder = bench.path("files")
+    os.mkdir(folder)
+    spool = bench.environment["ENVOI_SPOOL"]
+    walls = collections.defaultdict(list)
+    for delay in 0, 20:
+        with bench.sink("--delay", str(delay)) as sink:
+            wanted = expected(small).times(count)
+            for _ in range(3 if delay == 0 else 1):
+                names = [os.path.join(folder, str(i)) for i in range(count)]
+                for name in names:
+                    shutil.copyfile(small, name)
+                os.sync()
+                walls[delay, "send"].append(bench.run(bench.envoi(sink, bdat=True, files=names)).wall)
+                sink.check(wanted, "send")
+                bench.run(bench.envoi(sink, "--queue", bdat=True, files=names))
+                walls[delay, "drain"].append(bench.run([ENVOI, "queue", "run", "-q"]).wall)
+                sink.check(wanted, "drain")
+                if os.listdir(os.path.join(spool, "mail")):
+                    raise Refused("something is left in the queue")
+                walls[delay, "take"].append(bench.run([f"{TOOLS}/spool", "take", folder]).wall)
+        send, drained, take = (statistics.median(walls[delay, name]) for name in ("send", "drain", "take"))
+        limit = 1.1 * (send + take)
+        bench.row("queue", f"{count:,}, {delay} ms a reply: send, remove: s", f"{send:.2f}, {take:.2f}")
+        bench.row("queue", f"{count:,}, {delay} ms a reply: drain: s", f"{drained:.2f}",
+                  f"at most {limit:.2f} (1.1 of both)", drained <= limit)
+
+
+def listing(bench, count):
+    """In memory: it is the time of reading them that is measured, not of writing."""
+    small = bench.message("small.eml", octets=2000)
+    mbox = bench.path("many.mbox")
+    with open(small, "rb") as file, open(mbox, "wb") as out:
+        one = b"From a@example.org Mon Jan  5 10:00:00 2026\n" + file.read() + b"\n"
+        for _ in range(count):
+            out.write(one)
+    bench.run([ENVOI, "send", "--queue", "-q", "--raw", "--mbox", "-s", "smtp://127.0.0.1:9",
+               "-f", "a@example.org", "--to", "b@example.org", mbox])
+    os.unlink(mbox)
+    runs = [bench.run([ENVOI, "queue", "list"]) for _ in range(5)]
+    wall = statistics.median(run.wall for run in runs)
+    peak = max(run.peak_kb for run in runs) / 1024
+    bench.row("queue", f"{count:,} listed: s", f"{wall:.2f}", "at most 1.00", wall <= 1)
+    bench.row("queue", f"{count:,} listed: peak memory", f"{peak:.1f} MiB", "at most 32 MiB", peak <= 32)
+
+
+def queue(bench):
+    """Committing, draining and listing the queue."""
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else bench.folder
+    bench.environment["ENVOI_SPOOL"] = bench.path("spool")
+    commit(bench, 500, 20)
+    shutil.rmtree(bench.environment["ENVOI_SPOOL"])
+    drain(bench, 10000)
+    with tempfile.TemporaryDirectory(dir=shared) as folder:
+        bench.environment["ENVOI_SPOOL"] = os.path.join(folder, "spool")
+        listing(bench, 100000)
+    del bench.environment["ENVOI_SPOOL"]
+
+
+ALL = {case.__name__: case for case in (memory, writes, window, big, start, recipients, queue)}
