@@ -500,12 +500,14 @@ int envoi_entry_finish(struct envoi_entry *entry, const size_t *indices, size_t 
 		return envoi_error_set(
 			err, ENVOI_STATUS_BUG, "others wait for %s", entry->id);
 	}
-	if (unlinkat(queue->places[entry->place], entry->id, 0) != 0) {
+	/* The keeper syncs each of its steps. */
+	bool sync = queue->keeper != NULL;
+	if (envoi_folder_remove(queue, entry->place, entry->id, sync) != 0) {
 		/* A record does as well. */
 		return envoi_entry_settle(entry, indices, n, verdict, err);
 	}
 	entry->gone = true;
-	if (queue->removed++ == 0) {
+	if (!sync && queue->removed++ == 0) {
 		queue->removed_at = envoi_clock_now();
 	}
 	return envoi_journal_note(entry, indices, n, verdict, err);
