@@ -34,6 +34,11 @@ const char *envoi_queue_path(const struct envoi_queue *queue)
 	return queue->path;
 }
 
+bool envoi_queue_is_shared(const struct envoi_queue *queue)
+{
+	return queue->shared;
+}
+
 bool envoi_queue_is_ours(const struct envoi_queue *queue)
 {
 	return queue->keeper == NULL;
