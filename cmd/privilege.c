@@ -12,6 +12,7 @@
 static struct envoi_keeper *keeper;
 static struct envoi_error failure;
 static bool was_set;
+static pid_t owner;
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_SANITIZER
@@ -22,7 +23,7 @@ static bool was_set;
 #endif
 
 #ifdef WITH_SANITIZER
-/* It looks for leaks by tracing the process, which is forbidden then. */
+/* It looks for leaks by tracing the process, and set-gid it cannot be told not to. */
 int __lsan_is_turned_off(void);
 
 int __lsan_is_turned_off(void)
@@ -33,6 +34,7 @@ int __lsan_is_turned_off(void)
 
 void privilege_begin(void)
 {
+	owner = getpid();
 	was_set = getegid() != getgid() || geteuid() != getuid();
 	(void)envoi_keeper_start(PRIVILEGE_SPOOL, &keeper, &failure);
 }
@@ -44,6 +46,11 @@ bool privilege_was_set(void)
 
 int privilege_keeper(struct envoi_keeper **ret_keeper, struct envoi_error *err)
 {
+	*ret_keeper = NULL;
+	if (getpid() != owner) {
+		/* It answers, and ends with, the one that started it. */
+		return 0;
+	}
 	*ret_keeper = keeper;
 	if (failure.status != ENVOI_STATUS_OK) {
 		*err = failure;
@@ -72,6 +79,8 @@ int privilege_become_runner(struct envoi_error *err)
 
 void privilege_end(void)
 {
-	envoi_keeper_free(keeper);
+	if (getpid() == owner) {
+		envoi_keeper_free(keeper);
+	}
 	keeper = NULL;
 }

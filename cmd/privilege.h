@@ -21,8 +21,8 @@ void privilege_begin(void);
  * is not to say where mail goes. */
 bool privilege_was_set(void);
 
-/** What has access to the queue of several users; NULL: there is none. -1: it could
- * not be started. */
+/** What has access to the queue of several users; NULL: there is none, as in every
+ * child that is forked later. -1: it could not be started. */
 int privilege_keeper(struct envoi_keeper **ret_keeper, struct envoi_error *err);
 
 /** Root becomes the user that runs the queue, for good, with his home directory. No

@@ -221,7 +221,7 @@ int envoi_draft_commit(struct envoi_draft *draft, struct envoi_entry **ret_entry
 	}
 	if (result == 0) {
 		result = envoi_folder_publish(
-			queue, draft->id, draft->fd, &draft->named, err);
+			queue, draft->id, draft->id, draft->fd, &draft->named, err);
 		draft->made = result != 0;
 	}
 	if (entry != NULL) {

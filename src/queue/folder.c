@@ -49,10 +49,12 @@ static int make_named(const struct envoi_queue *queue, const char *id)
 
 static int make_unnamed(const struct envoi_queue *queue)
 {
-	errno = ENOSYS;
-	int fd = can_link_unnamed() ? envoi_gnu_openat_unnamed(
-			 queue->places[ENVOI_QUEUE_MAIL], file_mode(queue))
-				    : -1;
+	if (!can_link_unnamed()) {
+		errno = ENOSYS;
+		return -1;
+	}
+	int fd = envoi_gnu_openat_unnamed(
+		queue->places[ENVOI_QUEUE_MAIL], file_mode(queue));
 	if (fd >= 0 && envoi_gnu_lock(fd) != 0) {
 		int sys = errno;
 		(void)close(fd);
@@ -105,12 +107,20 @@ int envoi_folder_trouble(const struct envoi_queue *queue, struct envoi_error *er
 }
 
 /* The step that makes it a message of the queue. */
-static int give_name(const struct envoi_queue *queue, const char *id, int fd, bool named)
+static int give_name(const struct envoi_queue *queue, const char *name, const char *id,
+	int fd, bool named)
 {
 	int mail = queue->places[ENVOI_QUEUE_MAIL];
+	struct stat st;
 	char path[40];
 	if (named) {
-		return renameat(queue->tmp, id, mail, id);
+		/* Never over another one: who chose the id may not be trusted. One that
+		 * comes in now by chance is not of the same 64 random bits. */
+		if (fstatat(mail, id, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+			errno = EEXIST;
+			return -1;
+		}
+		return renameat(queue->tmp, name, mail, id);
 	}
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return linkat(AT_FDCWD, path, mail, id, AT_SYMLINK_FOLLOW);
@@ -126,13 +136,13 @@ static void take_name(const struct envoi_queue *queue, const char *id, int fd)
 	(void)envoi_queue_sync_folder(mail);
 }
 
-int envoi_folder_publish(const struct envoi_queue *queue, const char *id, int fd,
-	bool *named, struct envoi_error *err)
+int envoi_folder_publish(const struct envoi_queue *queue, const char *name,
+	const char *id, int fd, bool *named, struct envoi_error *err)
 {
 	if (queue->keeper != NULL) {
 		return envoi_keeper_publish(queue->keeper, id, fd, err);
 	}
-	if (give_name(queue, id, fd, *named) != 0) {
+	if (give_name(queue, name, id, fd, *named) != 0) {
 		return envoi_folder_trouble(queue, err);
 	}
 	*named = false;

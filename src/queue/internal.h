@@ -137,9 +137,10 @@ int envoi_folder_make(const struct envoi_queue *queue, const char *id, bool *ret
 	struct envoi_error *err);
 /** It is not to be: takes the name in tmp/, NULL: it has none. */
 void envoi_folder_drop(const struct envoi_queue *queue, const char *id);
-/** Gives it its name in mail/, for good. -1 with err: it has none, and will not. */
-int envoi_folder_publish(const struct envoi_queue *queue, const char *id, int fd,
-	bool *named, struct envoi_error *err);
+/** Gives it its name in mail/, id, for good; name is that in tmp/, which it has if
+ * *named. -1 with err: it has none, and will not. */
+int envoi_folder_publish(const struct envoi_queue *queue, const char *name,
+	const char *id, int fd, bool *named, struct envoi_error *err);
 /** The error that errno is when something cannot be written. */
 int envoi_folder_trouble(const struct envoi_queue *queue, struct envoi_error *err);
 

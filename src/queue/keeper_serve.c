@@ -19,7 +19,7 @@ struct keeping {
 	const char *path;
 	/** NULL: not asked for yet. */
 	struct envoi_queue *queue;
-	/** The draft; fd -1: there is none. */
+	/** The draft, and its name in tmp/ if it has one; fd -1: there is none. */
 	char id[ENVOI_QUEUE_ID_SIZE];
 	int fd;
 	bool named;
@@ -117,16 +117,15 @@ static int check_limits(struct keeping *keeping, struct envoi_error *err)
 static void publish(struct keeping *keeping, const char *id)
 {
 	struct envoi_error err = ENVOI_ERROR_NONE;
-	if (keeping->fd < 0 || strcmp(keeping->id, id) != 0) {
-		drop(keeping);
+	if (keeping->fd < 0) {
 		errno = ESRCH;
 		answer_errno(keeping, -1);
 		return;
 	}
 	int result = check_limits(keeping, &err);
 	if (result == 0) {
-		result = envoi_folder_publish(
-			keeping->queue, id, keeping->fd, &keeping->named, &err);
+		result = envoi_folder_publish(keeping->queue, keeping->id, id,
+			keeping->fd, &keeping->named, &err);
 	}
 	if (result == 0) {
 		/* Its lock is the other one's, who has the file open, too. */
