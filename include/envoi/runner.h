@@ -14,6 +14,9 @@
  * second bounce, with the same Message-ID. When a bounce cannot be made, the
  * message stays, and the next run tries again.
  *
+ * Who asked to be told of success (NOTIFY) is told when a server without DSN took
+ * the message; not when the machine stops at that moment.
+ *
  * No bounce is made of a message from the null sender, nor for recipients whose
  * NOTIFY does not say FAILURE: those go to failed/. A bounce that is given up is
  * told to the postmaster, once; without a postmaster it goes to failed/ as well.

@@ -136,6 +136,8 @@ struct envoi_result {
 	/** Filled in by submit: host or path of the server that was asked last,
 	 * NULL: none was. Borrowed from the request. */
 	const char *server;
+	/** The same: that one takes what is asked of notifications (DSN). */
+	bool dsn;
 	/** The connection ended, the message was not accepted: it may be begun
 	 * again at once on another connection without a duplicate. */
 	bool again;

@@ -259,6 +259,7 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 		} else if (envoi_session_submit(session, &flight->transaction, &err)
 			   == 0) {
 			flight->server = name;
+			flight->dsn = (usable & ENVOI_EXT_DSN) != 0;
 			item->session = (long)session_index;
 			(*mails)++;
 			continue;
@@ -336,6 +337,7 @@ size_t envoi_job_finished(struct envoi_job *job, struct envoi_transaction *t, bo
 		size_t r = (size_t)(t->recipients[i] - item->recipients);
 		bool doubt = t->recipients[i]->result.outcome == ENVOI_OUTCOME_UNKNOWN;
 		t->recipients[i]->result.server = flight->server;
+		t->recipients[i]->result.dsn = flight->dsn;
 		if (flight->before != NULL) {
 			keep_earlier(&t->recipients[i]->result, &flight->before[i]);
 		}

@@ -64,8 +64,9 @@ struct item {
 struct flight {
 	struct envoi_transaction transaction;
 	struct item *item;
-	/** Who it goes to. */
+	/** Who it goes to, and whether that one has DSN. */
 	const char *server;
+	bool dsn;
 	/** For hold_until. */
 	char hold[32];
 	/** How the recipients stood before, NULL: none was tried yet. */

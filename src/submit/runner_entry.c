@@ -78,11 +78,13 @@ static void note_reason(struct sending *sending, const struct envoi_verdict *ver
 }
 
 /* The one write that says how it ended for these. */
-static int write_down(struct envoi_entry *entry, const size_t *indices, size_t n,
+static int write_down(const struct sending *sending, const size_t *indices, size_t n,
 	const struct envoi_verdict *verdict, struct envoi_error *err)
 {
+	struct envoi_entry *entry = sending->entry;
 	bool last = envoi_entry_count(entry, ENVOI_FATE_WAITING) == n
-		    && envoi_entry_count(entry, ENVOI_FATE_FAILED) == 0;
+		    && envoi_entry_count(entry, ENVOI_FATE_FAILED) == 0
+		    && sending->relayed_count == 0;
 	return last && verdict->fate == ENVOI_FATE_DELIVERED
 		       ? envoi_entry_finish(entry, indices, n, verdict, err)
 		       : envoi_entry_settle(entry, indices, n, verdict, err);
@@ -99,7 +101,13 @@ void envoi_sending_settle(struct group *group, struct sending *sending,
 		struct envoi_error err = ENVOI_ERROR_NONE;
 		size_t count = 0;
 		do {
-			run[count++] = sending->indices[indices[at++]];
+			size_t i = sending->indices[indices[at]];
+			if (envoi_runner_wants_relayed(group, sending->entry, i,
+				    &recipients[indices[at]].result)) {
+				sending->relayed[sending->relayed_count++] = i;
+			}
+			run[count++] = i;
+			at++;
 		} while (at < n && count < sizeof(run) / sizeof(run[0])
 			 && is_same(result, &recipients[indices[at]].result));
 		note_reason(sending, &verdict);
@@ -113,7 +121,7 @@ void envoi_sending_settle(struct group *group, struct sending *sending,
 				group->report->status, verdict.status)
 							  : group->report->status;
 		if (!sending->broken
-			&& write_down(sending->entry, run, count, &verdict, &err) != 0) {
+			&& write_down(sending, run, count, &verdict, &err) != 0) {
 			sending->broken = true;
 			envoi_runner_warn(group->runner, &err);
 		}

@@ -41,12 +41,13 @@ static int begin(struct group *group, struct envoi_entry *entry,
 	struct sending *sending = calloc(1, sizeof(*sending));
 	size_t count = envoi_entry_envelope(entry)->count;
 	if (sending != NULL) {
-		sending->indices = calloc(count, sizeof(*sending->indices));
+		sending->indices = calloc(2 * count, sizeof(*sending->indices));
 	}
 	if (sending == NULL || sending->indices == NULL) {
 		free(sending);
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
+	sending->relayed = sending->indices + count;
 	if (envoi_entry_reserve(entry, err) != 0
 		|| envoi_entry_message(entry, ret_message, err) != 0) {
 		free(sending->indices);
@@ -213,6 +214,8 @@ static void settled(void *context, const struct envoi_message *message,
 		group->report->deferred++;
 		envoi_entry_free(entry);
 	} else {
+		envoi_runner_tell_relayed(
+			group, entry, sending->relayed, sending->relayed_count);
 		envoi_entry_conclude(group, entry, sending->why);
 	}
 	free_sending(sending);

@@ -30,6 +30,10 @@ struct sending {
 	 * settled. */
 	size_t *indices;
 	size_t open;
+	/** Those of the envelope that want to know, and that no server will tell;
+	 * with the indices. */
+	size_t *relayed;
+	size_t relayed_count;
 	/** Of the last trouble. */
 	char why[400];
 	/** Something could not be written down: it is left alone. */
@@ -95,6 +99,12 @@ void envoi_entry_conclude(
  * -1: it could not be done, and is to be done again. */
 int envoi_runner_tell_failed(
 	struct group *group, struct envoi_entry *entry, struct envoi_error *err);
+/** Is the sender to be told by us that this one has it? (RFC 3461 6.2.) */
+bool envoi_runner_wants_relayed(const struct group *group,
+	const struct envoi_entry *entry, size_t i, const struct envoi_result *result);
+/** Tells so of these. That it could not be done is a warning: they have it. */
+void envoi_runner_tell_relayed(struct group *group, const struct envoi_entry *entry,
+	const size_t *indices, size_t n);
 /** Tells that it takes longer, where that is wanted. 1: told. -1: as above. */
 int envoi_runner_tell_late(
 	struct group *group, struct envoi_entry *entry, struct envoi_error *err);

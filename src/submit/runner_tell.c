@@ -25,7 +25,7 @@ static bool wants(const struct envoi_queue_recipient *recipient, const char *wor
 	size_t n = strlen(word);
 	const char *at = recipient->notify;
 	if (at == NULL || at[0] == '\0') {
-		return true;
+		return strcmp(word, "SUCCESS") != 0;
 	}
 	while (at != NULL) {
 		if (strncmp(at, word, n) == 0 && (at[n] == ',' || at[n] == '\0')) {
@@ -218,4 +218,42 @@ int envoi_runner_tell_late(
 	}
 	chosen_finish(&chosen);
 	return result;
+}
+
+bool envoi_runner_wants_relayed(const struct group *group,
+	const struct envoi_entry *entry, size_t i, const struct envoi_result *result)
+{
+	const struct envoi_queue_envelope *envelope = envoi_entry_envelope(entry);
+	return result->outcome == ENVOI_OUTCOME_DELIVERED && !result->dsn
+	       && envelope->bounce_of == NULL && reader_of(group, entry) != NULL
+	       && wants(&envelope->recipients[i], "SUCCESS");
+}
+
+void envoi_runner_tell_relayed(struct group *group, const struct envoi_entry *entry,
+	const size_t *indices, size_t n)
+{
+	const struct envoi_queue_envelope *envelope = envoi_entry_envelope(entry);
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	if (n == 0) {
+		return;
+	}
+	struct chosen chosen = {.recipients = calloc(n, sizeof(*chosen.recipients))};
+	int result = chosen.recipients != NULL ? 0 : -1;
+	for (size_t i = 0; result == 0 && i < n; i++) {
+		chosen.recipients[chosen.count++] = (struct envoi_bounce_recipient){
+			.address = envelope->recipients[indices[i]].address,
+			.original = envelope->recipients[indices[i]].original,
+			.verdict = &envoi_entry_verdicts(entry)[indices[i]],
+		};
+	}
+	if (result != 0) {
+		(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
+	} else {
+		result = queue_bounce(group, entry, reader_of(group, entry),
+			ENVOI_BOUNCE_RELAYED, &chosen, &err);
+	}
+	if (result != 0) {
+		envoi_runner_warn(group->runner, &err);
+	}
+	chosen_finish(&chosen);
 }
