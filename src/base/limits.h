@@ -108,6 +108,8 @@
 #define ENVOI_LIMIT_JOURNAL (16u << 20)
 /* Queue: what is kept of a reply. */
 #define ENVOI_LIMIT_VERDICT_TEXT 1000
+/* Messages kept while some wait for another server: a kB or two each. */
+#define ENVOI_LIMIT_PARKED 10000
 /* Queue: names in a folder: memory for ids, 32 octets each. */
 #define ENVOI_LIMIT_QUEUE 10000000
 
