@@ -16,8 +16,12 @@ EVERY_PUBLIC = {path.stem for path in pathlib.Path(sys.argv[1]).glob("include/en
 
 # floor: (floors below, public headers, other libraries)
 FLOORS = {
-    # Internationalised names; flock(2), inotify(7), prctl(2).
-    "base": (set(), {"error"}, {"idn2", "unistr", "sys/file", "sys/inotify", "sys/prctl"}),
+    # Internationalised names, what can be shown; flock(2), inotify(7), prctl(2).
+    "base": (
+        set(),
+        {"error"},
+        {"idn2", "unictype", "unistr", "sys/file", "sys/inotify", "sys/prctl"},
+    ),
     "protocol": (
         {"base"},
         {"error", "session"},
@@ -64,7 +68,7 @@ C_LIBRARY = set(
     " threads time uchar wchar wctype".split()
 )
 POSIX = set(
-    "arpa/inet dirent fcntl getopt grp net/if netdb netinet/in netinet/tcp poll pwd spawn strings"
+    "arpa/inet dirent fcntl getopt grp langinfo net/if netdb netinet/in netinet/tcp poll pwd spawn strings"
     " sys/mman sys/resource sys/select sys/socket sys/stat sys/statvfs sys/time sys/types sys/uio sys/un"
     " sys/wait syslog termios unistd".split()
 )
