@@ -76,6 +76,9 @@ struct send {
 	size_t mailbox_count;
 	const char **recipients;
 	size_t recipient_count;
+	/** Those without a domain: their places in the two lists are the same. */
+	size_t *bare;
+	size_t bare_count;
 	/** --from. */
 	char *sender;
 	struct compose compose;
@@ -136,10 +139,26 @@ static int choose_sender(struct send *send, struct envoi_error *err)
 	return 0;
 }
 
+static int note_bare(struct send *send, struct envoi_error *err)
+{
+	size_t *grown = realloc(send->bare, (send->bare_count + 1) * sizeof(*grown));
+	if (grown == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	grown[send->bare_count++] = send->mailbox_count;
+	send->bare = grown;
+	return 0;
+}
+
 static int add_recipient(struct send *send, const char *text, struct envoi_error *err)
 {
 	char *mailbox = NULL;
-	if (envoi_address_parse(text, strlen(text), false, &mailbox, err) != 0) {
+	bool bare = false;
+	if (envoi_address_parse_bare(text, strlen(text), &mailbox, &bare, err) != 0) {
+		return -1;
+	}
+	if (bare && note_bare(send, err) != 0) {
+		free(mailbox);
 		return -1;
 	}
 	if (add_string((const char ***)(void *)&send->mailboxes, &send->mailbox_count,
@@ -149,6 +168,36 @@ static int add_recipient(struct send *send, const char *text, struct envoi_error
 		return -1;
 	}
 	return add_string(&send->recipients, &send->recipient_count, mailbox, err);
+}
+
+/* Bare names, once it is known which domain they have. */
+static int qualify(struct send *send, struct envoi_error *err)
+{
+	const char *domain = send->connection.chain.accounts[0]->mail_domain;
+	for (size_t i = 0; i < send->bare_count; i++) {
+		char **mailbox = &send->mailboxes[send->bare[i]];
+		if (domain == NULL) {
+			(void)envoi_error_set(err, ENVOI_STATUS_USAGE,
+				"bad address (no \"@\"): '%s'", *mailbox);
+			envoi_error_hint(err,
+				"maildomain in the configuration gives bare names a "
+				"domain");
+			return -1;
+		}
+		char *whole = envoi_address_qualify(*mailbox, domain, err);
+		if (whole == NULL) {
+			return -1;
+		}
+		free(*mailbox);
+		*mailbox = whole;
+		send->recipients[send->bare[i]] = whole;
+	}
+	struct envoi_request *request = &send->connection.request;
+	request->recipients = send->recipients;
+	request->recipient_count = send->recipient_count;
+	return envoi_request_deduplicate(request) == 0
+		       ? 0
+		       : envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 }
 
 static int set_sender(struct send *send, const char *text, struct envoi_error *err)
@@ -362,11 +411,6 @@ static int complete(struct send *send, struct cmd_parser *parser, struct envoi_e
 	send->connection.ui.progress =
 		send->progress >= 0 ? send->progress == 1
 				    : isatty(2) && !send->connection.ui.verbose;
-	request->recipients = send->recipients;
-	request->recipient_count = send->recipient_count;
-	if (envoi_request_deduplicate(request) != 0) {
-		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
-	}
 	if (choose_queue(send, err) != 0) {
 		return -1;
 	}
@@ -375,7 +419,7 @@ static int complete(struct send *send, struct cmd_parser *parser, struct envoi_e
 	if (connection_complete(&send->connection, send->sender, err) != 0) {
 		return -1;
 	}
-	if (choose_sender(send, err) != 0) {
+	if (choose_sender(send, err) != 0 || qualify(send, err) != 0) {
 		return -1;
 	}
 	choose_repair(send);
@@ -491,6 +535,7 @@ int cmd_send(int argc, char **argv)
 	free(send.cc);
 	compose_finish(&send.compose);
 	free(send.recipients);
+	free(send.bare);
 	free(send.sender);
 	return (int)status;
 }

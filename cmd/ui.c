@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -76,12 +78,55 @@ static void clear_progress(struct cmd_ui *ui)
 	}
 }
 
+/* Does who reads it expect UTF-8? On another terminal octets above 127 may be
+ * controls. */
+static bool takes_utf8(void)
+{
+	static int answer = -1;
+	if (answer < 0) {
+		locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+		answer = locale != (locale_t)0
+			 && strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+		if (locale != (locale_t)0) {
+			freelocale(locale);
+		}
+	}
+	return answer == 1;
+}
+
+/* Text of reports and errors; false: it could not be written. */
+static bool put_text(FILE *file, const char *text, size_t n)
+{
+	bool utf8 = takes_utf8();
+	while (n > 0) {
+		size_t plain = 0;
+		while (plain < n && (utf8 || (unsigned char)text[plain] < 128)) {
+			plain++;
+		}
+		if (fwrite(text, 1, plain, file) != plain) {
+			return false;
+		}
+		if (plain < n
+			&& fprintf(file, "\\x%02X", (unsigned)(unsigned char)text[plain])
+				   < 0) {
+			return false;
+		}
+		plain += plain < n ? 1 : 0;
+		text += plain;
+		n -= plain;
+	}
+	return true;
+}
+
 void ui_error(const struct envoi_error *err)
 {
-	fprintf(stderr, "envoi: %s\n", err->text);
+	fputs("envoi: ", stderr);
+	(void)put_text(stderr, err->text, strlen(err->text));
 	if (err->hint[0] != '\0') {
-		fprintf(stderr, "hint: %s\n", err->hint);
+		fputs("\nhint: ", stderr);
+		(void)put_text(stderr, err->hint, strlen(err->hint));
 	}
+	fputc('\n', stderr);
 }
 
 int ui_check_output(const struct cmd_ui *ui, struct envoi_error *err)
@@ -120,7 +165,7 @@ static void trace(void *context, char mark, const char *text, size_t n)
 	if (line != NULL) {
 		clear_progress(ui);
 		if (ui->verbose) {
-			(void)fwrite(line, 1, length, stderr);
+			(void)put_text(stderr, line, length);
 		}
 		if (ui->transcript != NULL) {
 			(void)fwrite(line, 1, length, ui->transcript);
@@ -134,7 +179,11 @@ void ui_put(struct cmd_ui *ui, char *line, size_t length)
 {
 	clear_progress(ui);
 	errno = 0;
-	if (line == NULL || fwrite(line, 1, length, stdout) != length) {
+	bool whole = line != NULL
+		     && (ui->format == ENVOI_REPORT_JSON
+				     ? fwrite(line, 1, length, stdout) == length
+				     : put_text(stdout, line, length));
+	if (!whole) {
 		ui->lost_output = true;
 		ui->lost_sys = ui->lost_sys != 0 ? ui->lost_sys : errno;
 	}

@@ -36,6 +36,11 @@
 int envoi_address_parse(const char *text, size_t n, bool allow_null, char **ret_mailbox,
 	struct envoi_error *err);
 
+/** The same, but the domain may be missing, and there is no null: *ret_bare is
+ * set for a local part alone that envoi_address_qualify() makes whole. */
+int envoi_address_parse_bare(const char *text, size_t n, char **ret_mailbox,
+	bool *ret_bare, struct envoi_error *err);
+
 /** One element of a list. All of it is valid until take() returns. */
 struct envoi_list_item {
 	/** Canonical; NULL: the element is bad. */
@@ -91,6 +96,11 @@ const char *envoi_address_domain(const char *mailbox);
 
 /** The same mailbox: local part exactly, domain but for ASCII case. */
 bool envoi_address_equal(const char *a, const char *b);
+
+/** Reads a name for EHLO: as it is when it is one, else with its letters outside
+ * of ASCII as A-labels. 0: *ret_name is a heap string. 1: it is none. SYSTEM: no
+ * memory. */
+int envoi_address_helo(const char *text, char **ret_name, struct envoi_error *err);
 
 /** May name be said in EHLO: a domain (letters, digits, "-", "_", ".") or an
  * address literal "[192.0.2.1]", "[IPv6:2001:db8::1]"; no blank, no control. */

@@ -52,7 +52,7 @@ struct envoi_error {
 	enum envoi_status status;
 	/** errno of the failed call, 0 where there was none. */
 	int sys;
-	/** Lower case, no full stop, what failed first; printable ASCII. */
+	/** Lower case, no full stop, what failed first; printable, ASCII or UTF-8. */
 	char text[400];
 	/** One sentence that helps, or "". */
 	char hint[200];
@@ -62,9 +62,9 @@ struct envoi_error {
 #define ENVOI_ERROR_NONE ((struct envoi_error){.status = ENVOI_STATUS_OK})
 
 /**
- * Fills err in, printf-like; the text is cut to fit and bytes that are not
- * printable ASCII are escaped. Keeps errno. err may be NULL. Always returns
- * -1, so that "return envoi_error_set(...)" is one statement.
+ * Fills err in, printf-like; the text is cut to fit, and octets that are no
+ * printable character of ASCII or UTF-8 become "?". Keeps errno. err may be NULL. Always
+ * returns -1, so that "return envoi_error_set(...)" is one statement.
  */
 int envoi_error_set(struct envoi_error *err, enum envoi_status status, const char *format,
 	...) __attribute__((format(printf, 3, 4)));

@@ -202,7 +202,8 @@ struct envoi_form {
  * the server takes that; else its text parts, and other parts with octets above
  * 127, are encoded as quoted-printable or base64, whichever is shorter. Signed,
  * encrypted and message parts, and those already encoded, are never touched.
- * Header text in UTF-8 becomes encoded words (RFC 2047). Valid as long as the
+ * Header text in UTF-8 becomes encoded words (RFC 2047), domains A-labels; so it
+ * is in headers of parts, where octets above 127 cannot go. Valid as long as the
  * message; the same carrier gets the same form. Only a message that has to be
  * encoded is read again.
  *

@@ -8,16 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/span.h"
+
 /* Texts may quote what a peer or a file said: nothing unprintable leaves. */
 static void make_printable(char *text)
 {
-	for (char *p = text; *p != '\0'; p++) {
-		if (*p == '\n') {
-			/* The lines of a reply. */
-			*p = ' ';
-		} else if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e) {
-			*p = '?';
+	for (char *p = text; *p != '\0';) {
+		size_t n = envoi_span_visible(envoi_span_of(p));
+		if (n == 0) {
+			/* The lines of a reply; and what no terminal should see. */
+			*p = *p == '\n' ? ' ' : '?';
 		}
+		p += n > 0 ? n : 1;
 	}
 }
 

@@ -110,6 +110,8 @@
 #define ENVOI_LIMIT_VERDICT_TEXT 1000
 /* Queue: ways out that lead nowhere; of more, the first are asked again. */
 #define ENVOI_LIMIT_WAYS 256
+/* Messages kept while some wait for another server: a kB or two each. */
+#define ENVOI_LIMIT_PARKED 10000
 /* Queue: names in a folder: memory for ids, 32 octets each. */
 #define ENVOI_LIMIT_QUEUE 10000000
 

@@ -50,4 +50,12 @@ char *envoi_span_dup(struct envoi_span span);
  */
 int envoi_span_escape(struct envoi_buffer *out, struct envoi_span span);
 
+/** The same, but letters and signs in UTF-8 stay: all of it that is no control or
+ * format character, no blank and not unassigned. */
+int envoi_span_show(struct envoi_buffer *out, struct envoi_span span);
+
+/** Octets of the character at the front that may be shown as it is, printable ASCII
+ * or as above; 0: none. */
+size_t envoi_span_visible(struct envoi_span span);
+
 #endif

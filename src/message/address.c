@@ -6,36 +6,60 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buffer.h"
 #include "message/address_internal.h"
 
-int envoi_address_parse(const char *text, size_t n, bool allow_null, char **ret_mailbox,
-	struct envoi_error *err)
+static void begin(struct envoi_address_parser *parser, const char *text, size_t n)
+{
+	parser->p = text;
+	parser->end = text + n;
+	parser->list = parser->bare = parser->no_memory = parser->angle = false;
+	parser->why = NULL;
+	parser->local_len = parser->domain_len = 0;
+}
+
+static int parse(struct envoi_address_parser *parser, const char *text, size_t n,
+	bool allow_null, char **ret_mailbox, struct envoi_error *err)
 {
 	char out[ENVOI_MAILBOX_ROOM];
-	struct envoi_address_parser parser;
-	parser.p = text;
-	parser.end = text + n;
-	parser.list = parser.no_memory = parser.angle = false;
-	parser.why = NULL;
-	parser.local_len = parser.domain_len = 0;
 	if (envoi_address_has_control(text, n, false)) {
 		return envoi_address_refuse(err, text, n, "a control character");
 	}
-	bool good = envoi_address_read(&parser) && envoi_address_form(&parser, out);
+	bool good = envoi_address_read(parser) && envoi_address_form(parser, out);
 	if (good && out[0] == '\0' && !allow_null) {
-		good = envoi_address_fail(&parser, "empty");
+		good = envoi_address_fail(parser, "empty");
 	}
 	char *mailbox = good ? envoi_span_dup(envoi_span_of(out)) : NULL;
-	if (parser.no_memory || (good && mailbox == NULL)) {
+	if (parser->no_memory || (good && mailbox == NULL)) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
 	if (!good) {
-		return envoi_address_refuse(err, text, n, parser.why);
+		return envoi_address_refuse(err, text, n, parser->why);
 	}
 	*ret_mailbox = mailbox;
 	return 0;
+}
+
+int envoi_address_parse(const char *text, size_t n, bool allow_null, char **ret_mailbox,
+	struct envoi_error *err)
+{
+	struct envoi_address_parser parser;
+	begin(&parser, text, n);
+	return parse(&parser, text, n, allow_null, ret_mailbox, err);
+}
+
+int envoi_address_parse_bare(const char *text, size_t n, char **ret_mailbox,
+	bool *ret_bare, struct envoi_error *err)
+{
+	struct envoi_address_parser parser;
+	begin(&parser, text, n);
+	parser.bare = true;
+	int result = parse(&parser, text, n, false, ret_mailbox, err);
+	*ret_bare = result == 0 && parser.domain_len == 0
+		    && strcasecmp(*ret_mailbox, "postmaster") != 0;
+	return result;
 }
 
 char *envoi_address_qualify(
@@ -81,4 +105,22 @@ bool envoi_address_is_helo(const char *name)
 	size_t n = strlen(name);
 	return n <= ENVOI_DOMAIN_MAX
 	       && (envoi_address_is_literal(name, n) || envoi_address_is_domain(name, n));
+}
+
+int envoi_address_helo(const char *text, char **ret_name, struct envoi_error *err)
+{
+	char ascii[ENVOI_IDNA_ROOM];
+	const char *why;
+	int result = 0;
+	if (!envoi_is_ascii(envoi_span_of(text))) {
+		result = envoi_idna_to_ascii(envoi_span_of(text), ascii, &why);
+		text = ascii;
+	}
+	if (result > 0 || (result == 0 && !envoi_address_is_helo(text))) {
+		return 1;
+	}
+	*ret_name = result == 0 ? envoi_span_dup(envoi_span_of(text)) : NULL;
+	return *ret_name != NULL
+		       ? 0
+		       : envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 }

@@ -220,7 +220,7 @@ int envoi_address_refuse(
 {
 	struct envoi_buffer quoted;
 	envoi_buffer_init(&quoted, 4 * QUOTE_MAX + 4);
-	(void)envoi_span_escape(
+	(void)envoi_span_show(
 		&quoted, (struct envoi_span){text, n < QUOTE_MAX ? n : QUOTE_MAX});
 	(void)envoi_buffer_puts(&quoted, n > QUOTE_MAX ? "..." : "");
 	const char *string = envoi_buffer_string(&quoted);

@@ -33,6 +33,8 @@ struct envoi_address_parser {
 	/** Of a list: line ends are blanks, blanks go between the parts of an
 	 * addr-spec, the domain may be missing, "," and ";" end the element. */
 	bool list;
+	/** Not of a list: the domain may be missing, as it may there. */
+	bool bare;
 	/** What is wrong; NULL as long as all is well. */
 	const char *why;
 	bool no_memory;

@@ -29,6 +29,7 @@ static void begin(struct envoi_address_parser *parser, const struct list *list)
 	parser->p = list->p;
 	parser->end = list->end;
 	parser->list = true;
+	parser->bare = false;
 	parser->why = NULL;
 	parser->no_memory = parser->angle = false;
 	parser->local_len = parser->domain_len = 0;

@@ -154,19 +154,55 @@ static bool skip_route(struct envoi_address_parser *parser)
 	return envoi_address_skip_comments(parser, true);
 }
 
+/* What is wrong when a word or, behind a blank, "@" comes behind a local part. */
+static const char *why_not_at(const struct envoi_address_parser *parser)
+{
+	const char *p = parser->p;
+	while (p < parser->end && (*p == ' ' || *p == '\t')) {
+		p++;
+	}
+	if (p < parser->end && *p == '@') {
+		return "a blank in front of \"@\"";
+	}
+	bool apart = p > parser->p || p[-1] == ' ' || p[-1] == '\t';
+	bool quote = p < parser->end && *p == '"';
+	while (p < parser->end && *p != '@'
+		&& !(parser->list && (*p == ',' || *p == ';'))) {
+		p++;
+	}
+	if (p == parser->end || *p != '@') {
+		return "no \"@\"";
+	}
+	return quote && !apart ? "a quote inside of a word"
+			       : "a blank that is not quoted";
+}
+
+/* Not of a list: a blank and then more than that, which is no comment. */
+static bool is_followed(const struct envoi_address_parser *parser)
+{
+	const char *p = parser->p;
+	while (p < parser->end && (*p == ' ' || *p == '\t')) {
+		p++;
+	}
+	return p > parser->p && p < parser->end
+	       && (*p == '@' || *p == '"' || envoi_address_is_atext(*p));
+}
+
 /* Behind a local part with no "@" behind it. */
 static bool end_bare(struct envoi_address_parser *parser, char c)
 {
 	struct envoi_span local = {parser->local, parser->local_len};
-	if (c != '\0' && strchr(parser->list ? ">,;" : " >,;", c) == NULL) {
-		if (c == ':') {
-			return envoi_address_fail(parser, "a group is not one address");
-		}
-		bool word = c == '"' || envoi_address_is_atext(c);
-		return envoi_address_fail(
-			parser, word ? "no \"@\"" : "a character that has to be quoted");
+	if (c == '"' || envoi_address_is_atext(c)
+		|| (!parser->list && is_followed(parser))) {
+		return envoi_address_fail(parser, why_not_at(parser));
 	}
-	if (parser->list ? local.len > 0 : envoi_span_equal_nocase(local, "postmaster")) {
+	if (c != '\0' && strchr(parser->list ? ">,;" : " >,;", c) == NULL) {
+		return envoi_address_fail(
+			parser, c == ':' ? "a group is not one address"
+					 : "a character that has to be quoted");
+	}
+	if (parser->list || parser->bare ? local.len > 0
+					 : envoi_span_equal_nocase(local, "postmaster")) {
 		return true;
 	}
 	return envoi_address_fail(parser, "no \"@\"");

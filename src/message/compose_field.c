@@ -193,7 +193,9 @@ static int put_address(
 			"a group with octets above 127 is not understood");
 	}
 	char *mailbox = NULL;
-	if (envoi_address_parse(text.data + angle, text.len - angle, false, &mailbox, err)
+	bool bare;
+	if (envoi_address_parse_bare(
+		    text.data + angle, text.len - angle, &mailbox, &bare, err)
 		!= 0) {
 		return -1;
 	}

@@ -66,7 +66,7 @@ struct envoi_form_parts {
 	const char *encoding;
 	bool version;
 	const char *charset;
-	/** The body. */
+	/** The body. "any": some part is encoded. */
 	struct envoi_pieces pieces;
 	bool any, any_qp, any_base64;
 	/** Octets above 127, NULs or binary parts are left; "binary": RAW. */

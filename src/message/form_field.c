@@ -1,13 +1,15 @@
 /*
  * Octets above 127 in a field: encoded words (RFC 2047 5) where the field is
- * text for people, a display name or a comment; percent signs (RFC 2231 4)
- * where it is a parameter. What is left (a mailbox, a Message-ID) is nothing
- * that ASCII can say.
+ * text for people, a display name or a comment; A-labels (RFC 5890) in the
+ * domain of an address; percent signs (RFC 2231 4) where it is a parameter.
+ * What is left (a local part, a Message-ID) is nothing that ASCII can say.
  */
 #include "message/form.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <envoi/address.h>
 
 #include "message/encoded_word.h"
 
@@ -16,18 +18,24 @@ static const char *const address_fields[] = {"from", "sender", "reply-to", "to",
 	"bcc", "resent-from", "resent-sender", "resent-reply-to", "resent-to",
 	"resent-cc", "resent-bcc", "apparently-to", "errors-to",
 	"disposition-notification-to", "return-receipt-to", "mail-followup-to",
-	"mail-reply-to", NULL};
+	"mail-reply-to", "list-id", NULL};
 
 static const char *const parameter_fields[] = {
 	"content-type", "content-disposition", NULL};
 
-/* Where no encoded word may be. */
-static const char *const strict_fields[] = {"message-id", "in-reply-to", "references",
+/* Words and phrases, with commas between. */
+static const char *const phrase_fields[] = {"keywords", NULL};
+
+/* Where encoded words may be in comments only. */
+static const char *const commented_fields[] = {"message-id", "in-reply-to", "references",
 	"date", "resent-date", "resent-message-id", "content-id", "mime-version",
-	"content-transfer-encoding", "received", "return-path", "dkim-signature",
-	"arc-seal", "arc-message-signature", "arc-authentication-results",
-	"authentication-results", "list-id", "list-help", "list-post", "list-subscribe",
-	"list-unsubscribe", "list-archive", "list-owner", NULL};
+	"content-transfer-encoding", "received", "return-path", "list-help", "list-post",
+	"list-subscribe", "list-unsubscribe", "list-archive", "list-owner", NULL};
+
+/* Signed, or about what is signed: where no encoded word may be. */
+static const char *const strict_fields[] = {"dkim-signature", "arc-seal",
+	"arc-message-signature", "arc-authentication-results", "authentication-results",
+	NULL};
 
 static bool is_one_of(struct envoi_span name, const char *const *names)
 {
@@ -166,7 +174,7 @@ static int put_angle(
 	return put_with_comments(out, part(text, i, end));
 }
 
-static int put_addresses(struct envoi_buffer *out, struct envoi_span text)
+static int put_elements(struct envoi_buffer *out, struct envoi_span text)
 {
 	size_t from = 0, i = 0;
 	int result = 0;
@@ -193,6 +201,81 @@ static int put_addresses(struct envoi_buffer *out, struct envoi_span text)
 		}
 	}
 	return result == 0 ? put_with_comments(out, part(text, from, text.len)) : result;
+}
+
+/* Text with the domains of its addresses as A-labels. */
+struct labels {
+	struct envoi_span text;
+	struct envoi_buffer *out;
+	/** Up to here it is in out. */
+	size_t at;
+};
+
+static int put_labels(
+	void *context, const struct envoi_list_item *item, struct envoi_error *err)
+{
+	struct labels *labels = context;
+	if (item->mailbox == NULL || envoi_address_needs_utf8(item->mailbox)) {
+		return 0;
+	}
+	struct envoi_span spec = part(labels->text, item->spec_start, item->spec_end);
+	/* Comments in it would be lost; they can be encoded. */
+	if (!has_eight_bit(spec) || memchr(spec.data, '(', spec.len) != NULL) {
+		return 0;
+	}
+	int result =
+		append(labels->out, part(labels->text, labels->at, item->spec_start));
+	if (result == 0) {
+		result = append(labels->out, envoi_span_of(item->mailbox));
+	}
+	labels->at = item->spec_end;
+	return result != 0 ? envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory")
+			   : 0;
+}
+
+static int put_addresses(struct envoi_buffer *out, struct envoi_span text)
+{
+	struct envoi_buffer ascii;
+	struct envoi_error err;
+	/* An A-label is longer than the label, but not as much. */
+	envoi_buffer_init(&ascii, 10 * text.len + 1);
+	struct labels labels = {.text = text, .out = &ascii};
+	int result =
+		envoi_address_list_parse(text.data, text.len, put_labels, &labels, &err);
+	if (result == 0) {
+		result = append(&ascii, part(text, labels.at, text.len));
+	}
+	if (result == 0) {
+		result = put_elements(out, envoi_buffer_span(&ascii));
+	}
+	envoi_buffer_finish(&ascii);
+	return result;
+}
+
+/* -- phrases ------------------------------------------------------------------ */
+
+static int put_phrases(struct envoi_buffer *out, struct envoi_span text)
+{
+	size_t from = 0, i = 0;
+	int result = 0;
+	while (result == 0 && from <= text.len) {
+		while (i < text.len && text.data[i] != ',') {
+			char c = text.data[i];
+			i = c == '"' || c == '(' ? skip_quoted(text, i) : i + 1;
+		}
+		struct envoi_span one = part(text, from, i);
+		bool blank = one.len > 0 && (one.data[0] == ' ' || one.data[0] == '\t');
+		if (!has_eight_bit(one)) {
+			result = append(out, one);
+		} else if (!blank || (result = envoi_buffer_puts(out, " ")) == 0) {
+			result = put_words(out, envoi_span_trim(one));
+		}
+		if (result == 0 && i < text.len) {
+			result = envoi_buffer_puts(out, ",");
+		}
+		from = ++i;
+	}
+	return result;
 }
 
 /* -- parameters --------------------------------------------------------------- */
@@ -237,7 +320,9 @@ static int put_parameter(struct envoi_buffer *out, struct envoi_span text)
 	struct envoi_span name = part(text, 0, (size_t)(equal - text.data));
 	struct envoi_span value = envoi_span_trim(part(text, name.len + 1, text.len));
 	name = envoi_span_trim(name);
+	/* A boundary has to stay what the delimiters are. */
 	if (has_eight_bit(name) || name.len == 0 || value.len == 0
+		|| envoi_span_equal_nocase(name, "boundary")
 		|| memchr(name.data, '*', name.len) != NULL) {
 		return 1;
 	}
@@ -278,6 +363,12 @@ static int put_value(
 {
 	if (is_one_of(name, strict_fields)) {
 		return 1;
+	}
+	if (is_one_of(name, commented_fields)) {
+		return put_with_comments(out, value);
+	}
+	if (is_one_of(name, phrase_fields)) {
+		return put_phrases(out, value);
 	}
 	if (is_one_of(name, parameter_fields)) {
 		return put_parameters(out, value);

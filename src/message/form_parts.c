@@ -1,7 +1,8 @@
 /*
  * The parts of a message in the form for a server: which are encoded, with
- * what, and the pieces this makes of the body. RFC 2045 6.4 (what a multipart
- * may be labelled), RFC 6152 3 and RFC 3030 3 (what needs a server's consent).
+ * what, what is done to their headers, and the pieces this makes of the body. RFC
+ * 2045 6.4 (what a multipart may be labelled), RFC 6152 3 and RFC 3030 3 (what needs a
+ * server's consent).
  */
 #include "message/form.h"
 
@@ -15,6 +16,8 @@ struct plan {
 	const struct envoi_carrier *carrier;
 	const struct envoi_mime *mime;
 	struct envoi_form_parts *parts;
+	/** The header of some part is encoded. */
+	bool any_head;
 	/** Up to here the source is in pieces. */
 	uint64_t at;
 };
@@ -80,6 +83,22 @@ static int refuse_eight_bit(const struct plan *plan, const struct envoi_mime_par
 		name, (uintmax_t)part->octets.eight_bit_line, part->type, what(part));
 }
 
+static int refuse_head(const struct plan *plan, const struct envoi_mime_part *part,
+	struct envoi_error *err)
+{
+	return envoi_error_set(err, ENVOI_STATUS_DATA,
+		"%s: line %ju has 8-bit octets in the header of a %s part, and the "
+		"server does not offer 8BITMIME",
+		envoi_message_name(plan->message), (uintmax_t)part->head_eight_bit_line,
+		part->type);
+}
+
+/* Its header has octets that the server does not take. */
+static bool wants_head(const struct plan *plan, const struct envoi_mime_part *part)
+{
+	return part->head_eight_bit_line > 0 && !plan->carrier->eight_bit;
+}
+
 static bool is_encodable(const struct envoi_mime_part *part)
 {
 	return part->kind == ENVOI_MIME_LEAF && part->encoding < ENVOI_ENCODING_QP;
@@ -126,7 +145,11 @@ static int choose_kind(struct plan *plan, const struct envoi_mime_part *part,
 	enum envoi_piece_kind *ret_kind, struct envoi_error *err)
 {
 	bool must = false;
+	bool head = wants_head(plan, part);
 	*ret_kind = ENVOI_PIECE_COPY;
+	plan->any_head = plan->any_head || head;
+	plan->parts->eight_bit =
+		plan->parts->eight_bit || (part->head_eight_bit_line > 0 && !head);
 	if (part->kind == ENVOI_MIME_MULTIPART) {
 		return 0;
 	}
@@ -158,7 +181,7 @@ static int choose_kind(struct plan *plan, const struct envoi_mime_part *part,
 static const char *multipart_label(
 	const struct plan *plan, const struct envoi_mime_part *part)
 {
-	if (!plan->parts->any) {
+	if (!plan->parts->any && !plan->any_head) {
 		return NULL;
 	}
 	if (part->encoding == ENVOI_ENCODING_BINARY && !plan->parts->binary) {
@@ -210,6 +233,84 @@ static int put_label(struct plan *plan, const struct envoi_mime_part *part,
 	return envoi_pieces_take_text(&plan->parts->pieces, text, (size_t)n, err);
 }
 
+/* Octets [from, to) of the source as text, lines ended by LF. */
+static int read_lines(const struct plan *plan, uint64_t from, uint64_t to,
+	struct envoi_buffer *out, struct envoi_error *err)
+{
+	struct envoi_view view;
+	struct envoi_reader reader;
+	struct envoi_span span;
+	bool after_cr = false;
+	if (envoi_view_open(&view, plan->message->source, err) != 0) {
+		return -1;
+	}
+	int result = envoi_reader_init(
+		&reader, &view, from, to, ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
+	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
+		&& span.len > 0) {
+		for (size_t i = 0; i < span.len && result == 0; i++) {
+			char c = span.data[i];
+			bool skip = c == '\n' && after_cr;
+			after_cr = c == '\r';
+			c = c == '\r' ? '\n' : c;
+			if (!skip && envoi_buffer_append(out, &c, 1) != 0) {
+				result = envoi_error_set(
+					err, ENVOI_STATUS_SYSTEM, "out of memory");
+			}
+		}
+	}
+	envoi_reader_finish(&reader);
+	envoi_view_close(&view);
+	return result;
+}
+
+static int put_text(struct plan *plan, struct envoi_span text, struct envoi_error *err)
+{
+	char *copy = envoi_span_dup(text);
+	return copy != NULL
+		       ? envoi_pieces_take_text(&plan->parts->pieces, copy, text.len, err)
+		       : envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+}
+
+/* The part's header with its text encoded, and the field, when encoding is not
+ * NULL. */
+static int put_head(struct plan *plan, const struct envoi_mime_part *part,
+	const char *encoding, struct envoi_error *err)
+{
+	struct envoi_buffer old, new;
+	struct envoi_head_result what = {.eight_bit = false};
+	const struct envoi_head_edit edit = {.words = true, .encoding = encoding};
+	bool open = part->body == part->fields_end;
+	int result = 0;
+	envoi_buffer_init(&old, ENVOI_LIMIT_HEADER);
+	envoi_buffer_init(&new, 16 * ENVOI_LIMIT_HEADER);
+	if (part->fields_end - part->head > ENVOI_LIMIT_HEADER) {
+		result = refuse_head(plan, part, err);
+	}
+	if (result == 0) {
+		result = read_lines(plan, part->head, part->fields_end, &old, err);
+	}
+	if (result == 0
+		&& (envoi_form_head_edit(envoi_buffer_span(&old), &edit, &new, &what) != 0
+			|| (encoding != NULL && open
+				&& envoi_buffer_puts(&new, "\n") != 0))) {
+		result = envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	if (result == 0 && what.eight_bit) {
+		result = refuse_head(plan, part, err);
+	}
+	if (result == 0) {
+		result = copy_to(plan, part->head, err);
+	}
+	if (result == 0) {
+		result = put_text(plan, envoi_buffer_span(&new), err);
+		plan->at = part->fields_end;
+	}
+	envoi_buffer_finish(&old);
+	envoi_buffer_finish(&new);
+	return result;
+}
+
 static int put_part(struct plan *plan, const struct envoi_mime_part *part,
 	enum envoi_piece_kind kind, struct envoi_error *err)
 {
@@ -217,6 +318,10 @@ static int put_part(struct plan *plan, const struct envoi_mime_part *part,
 	const char *encoding = label(plan, part, kind);
 	if (is_top) {
 		plan->parts->encoding = encoding;
+	} else if (wants_head(plan, part)) {
+		if (put_head(plan, part, encoding, err) != 0) {
+			return -1;
+		}
 	} else if (encoding != NULL && put_label(plan, part, encoding, err) != 0) {
 		return -1;
 	}

@@ -275,8 +275,12 @@ static void note(struct envoi_mime *mime, const char *p, size_t n)
 		return;
 	}
 	struct envoi_mime_octets *octets = sink(mime);
-	if (octets->eight_bit_line == 0 && has_eight_bit(p, n)) {
-		octets->eight_bit_line = mime->line_number;
+	struct envoi_mime_part *part = current(mime);
+	uint64_t *line = mime->state == ENVOI_MIME_IN_HEAD && part != NULL
+				 ? &part->head_eight_bit_line
+				 : &octets->eight_bit_line;
+	if (*line == 0 && has_eight_bit(p, n)) {
+		*line = mime->line_number;
 	}
 	if (octets->nul_line == 0 && n > 0 && memchr(p, '\0', n) != NULL) {
 		octets->nul_line = mime->line_number;

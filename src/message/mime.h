@@ -67,6 +67,9 @@ struct envoi_mime_part {
 	uint64_t encoding_start, encoding_end;
 	/** Of the body; not of a multipart. */
 	struct envoi_mime_octets octets;
+	/** The line of its header with the first octet above 127; not of the
+	 * message's. 0: none. */
+	uint64_t head_eight_bit_line;
 	/** Of a leaf of text: exact octets of the body as quoted-printable, and
 	 * as it goes on the wire. */
 	uint64_t qp_size, plain_size;
@@ -87,8 +90,8 @@ struct envoi_mime {
 	/** In the order of their headers; the first is the message. */
 	struct envoi_mime_part *parts;
 	size_t count, capacity;
-	/** Octets in no part: headers of inner parts, delimiters, what is before
-	 * the first delimiter and behind the last one. */
+	/** Octets in no part: headers of inner parts (but for octets above 127),
+	 * delimiters, what is before the first delimiter and behind the last one. */
 	struct envoi_mime_octets outside;
 	/** The message has a MIME-Version field. */
 	bool has_version;

@@ -9,12 +9,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/idna.h"
 #include "config/words.h"
 
 const char *envoi_account_text(const struct account *account, enum envoi_key key)
 {
 	const struct envoi_setting *setting = envoi_settings_get(&account->settings, key);
 	return setting != NULL ? setting->text : NULL;
+}
+
+int envoi_account_ascii(const struct account *account, enum envoi_key key,
+	char **ret_name, struct envoi_error *err)
+{
+	char ascii[ENVOI_IDNA_ROOM];
+	const char *why = NULL;
+	const char *text = envoi_account_text(account, key);
+	if (text == NULL) {
+		return 0;
+	}
+	if (!envoi_is_ascii(envoi_span_of(text))) {
+		int result = envoi_idna_to_ascii(envoi_span_of(text), ascii, &why);
+		if (result > 0) {
+			return envoi_account_error(
+				err, account, key, "\"%.100s\": %s", text, why);
+		}
+		text = result == 0 ? ascii : NULL;
+	}
+	*ret_name = text != NULL ? envoi_span_dup(envoi_span_of(text)) : NULL;
+	return *ret_name != NULL ? 0 : envoi_config_no_memory(err);
 }
 
 bool envoi_account_is(const struct account *account, enum envoi_key key, const char *word)
@@ -177,7 +199,6 @@ static void set_delivery(struct account *account)
 		face->foreground_timeout_us = envoi_account_seconds(seconds);
 	}
 	face->aliases = envoi_account_text(account, ENVOI_KEY_ALIASES);
-	face->mail_domain = envoi_account_text(account, ENVOI_KEY_MAILDOMAIN);
 	face->logfile = envoi_account_text(account, ENVOI_KEY_LOGFILE);
 	face->logfile_time_format =
 		envoi_account_text(account, ENVOI_KEY_LOGFILE_TIME_FORMAT);
@@ -218,12 +239,21 @@ int envoi_account_rest(struct account *account, struct envoi_error *err)
 
 /* -- the whole --------------------------------------------------------------- */
 
+static int set_mail_domain(struct account *account, struct envoi_error *err)
+{
+	int result = envoi_account_ascii(
+		account, ENVOI_KEY_MAILDOMAIN, &account->mail_domain, err);
+	account->face.mail_domain = account->mail_domain;
+	return result;
+}
+
 static int work_out(struct account *account, const struct envoi_account_options *options,
 	struct envoi_error *err)
 {
 	if (envoi_account_servers(account, err) != 0
 		|| envoi_account_tls(account, err) != 0
 		|| envoi_account_auth(account, err) != 0
+		|| set_mail_domain(account, err) != 0
 		|| envoi_account_sender(account, options->sender, err) != 0) {
 		return -1;
 	}
@@ -303,6 +333,9 @@ void envoi_account_free(struct envoi_account *face)
 	free(account->postmaster);
 	free(account->mechanisms);
 	free(account->sender);
+	free(account->helo);
+	free(account->tls_name);
+	free(account->mail_domain);
 	free(account->pins);
 	free(account->said_tls);
 	envoi_settings_finish(&account->settings);

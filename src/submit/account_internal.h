@@ -29,6 +29,8 @@ struct account {
 	char *postmaster;
 	char *mechanisms;
 	char *sender;
+	/** Names as A-labels. */
+	char *helo, *tls_name, *mail_domain;
 	unsigned char (*pins)[32];
 	/** One for each server: what its use of TLS comes from; NULL: from
 	 * nothing that was said. */
@@ -51,6 +53,11 @@ int envoi_account_argv(struct account *account, const char *text, enum envoi_key
 
 /** The text of a setting, NULL: unset. */
 const char *envoi_account_text(const struct account *account, enum envoi_key key);
+
+/** The same of a host or domain, as A-labels, on the heap; NULL: unset. CONFIG:
+ * it has none. */
+int envoi_account_ascii(const struct account *account, enum envoi_key key,
+	char **ret_name, struct envoi_error *err);
 
 /** Was it said, and is it this word? */
 bool envoi_account_is(

@@ -19,7 +19,7 @@ static int set_sender(struct account *account, const char *text, enum envoi_key 
 	const struct envoi_origin *origin, struct envoi_error *err)
 {
 	struct envoi_error cause = ENVOI_ERROR_NONE;
-	const char *domain = envoi_account_text(account, ENVOI_KEY_MAILDOMAIN);
+	const char *domain = account->face.mail_domain;
 	char address[1024];
 	if (text[0] == '\0' || strchr(text, '@') != NULL || strcmp(text, "<>") == 0) {
 		domain = NULL;

@@ -268,11 +268,13 @@ int envoi_account_servers(struct account *account, struct envoi_error *err)
 		return -1;
 	}
 	account->face.source_address = envoi_account_text(account, ENVOI_KEY_SOURCE_IP);
-	account->face.helo = envoi_account_text(account, ENVOI_KEY_DOMAIN);
-	if (account->face.helo != NULL && !envoi_address_is_helo(account->face.helo)) {
-		return envoi_account_error(err, account, ENVOI_KEY_DOMAIN,
-			"\"%.100s\" is no domain and no address literal",
-			account->face.helo);
+	const char *helo = envoi_account_text(account, ENVOI_KEY_DOMAIN);
+	if (helo != NULL) {
+		result = envoi_address_helo(helo, &account->helo, err);
+		account->face.helo = account->helo;
 	}
-	return 0;
+	return result <= 0
+		       ? result
+		       : envoi_account_error(err, account, ENVOI_KEY_DOMAIN,
+			       "\"%.100s\" is no domain and no address literal", helo);
 }

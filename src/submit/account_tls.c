@@ -171,7 +171,12 @@ int envoi_account_tls(struct account *account, struct envoi_error *err)
 				ENVOI_KEY_TLS_HOST_OVERRIDE,
 				"\"%.100s\" is no host name and no IP address", name);
 		}
-		tls->name = name;
+		if (envoi_account_ascii(
+			    account, ENVOI_KEY_TLS_HOST_OVERRIDE, &account->tls_name, err)
+			!= 0) {
+			return -1;
+		}
+		tls->name = account->tls_name;
 	}
 	if (envoi_account_is(account, ENVOI_KEY_TLS_MIN, "1.2")) {
 		tls->minimum = 0x0303;

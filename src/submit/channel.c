@@ -54,8 +54,12 @@ bool envoi_channel_start(struct channel *channel, int64_t now)
 	/* Looking its name up is part of connecting. */
 	channel->began = run->route.began != 0 ? run->route.began : now;
 	run->route.began = 0;
-	channel->visit.index = run->sessions++;
-	channel->visit.server = server->host != NULL ? server->host : server->path;
+	channel->visit.stay = (struct envoi_stay){
+		.index = run->sessions++,
+		.server = envoi_route_place(&run->route),
+		.missed = run->route.fault.status == ENVOI_STATUS_TEMPORARY,
+		.name = server->host != NULL ? server->host : server->path,
+	};
 	if (copy_live_endpoints(channel) == 0) {
 		envoi_run_note(run, '=', "connect to %s", server->label);
 		channel->connector = envoi_connector_new(channel->list, channel->count,
@@ -103,7 +107,7 @@ static void connect_failed(struct channel *channel, const struct envoi_error *wh
 				&run->route, channel->server, channel->places[i]);
 		}
 	}
-	envoi_run_report_failure(run, channel->visit.index, channel->relay,
+	envoi_run_report_failure(run, channel->visit.stay.index, channel->relay,
 		channel->server, ENVOI_PHASE_CONNECT, err);
 	envoi_run_trouble(run, err);
 	envoi_channel_reset(channel);

@@ -274,7 +274,8 @@ static bool find_waiting(struct envoi_job *job)
 
 bool envoi_job_has_waiting(struct envoi_job *job)
 {
-	return !job->stopped && find_waiting(job) && !job->stopped;
+	return !job->stopped && !envoi_job_is_full(job) && find_waiting(job)
+	       && !job->stopped;
 }
 
 bool envoi_job_is_stopped(const struct envoi_job *job)
@@ -308,7 +309,11 @@ void envoi_job_give_up(struct envoi_job *job, const struct envoi_error *fault,
 	}
 	/* Whoever has more messages keeps them. */
 	job->exhausted = true;
+	(void)envoi_job_unpark(job, SIZE_MAX);
 	while (job->waiting != NULL || has_more(job)) {
+		if (!envoi_job_give_up_unfit(job, job->waiting, fault)) {
+			continue;
+		}
 		envoi_job_settle_waiting(job, job->waiting, outcome, phase, fault, reply);
 	}
 }

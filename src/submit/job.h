@@ -14,6 +14,20 @@
 
 struct envoi_job;
 
+/** Where a session stands in the run. */
+struct envoi_stay {
+	/** Of the session, in reports. */
+	size_t index;
+	/** Place of its server among those of all relays. */
+	size_t server;
+	/** That one's name, which outlives the job; NULL: it has none. */
+	const char *name;
+	/** A server before it could not be had, for now. */
+	bool missed;
+	/** Transactions begun on it. */
+	size_t mails;
+};
+
 /** Opens all sources (stdin is read now). Sources that cannot be opened are
  * messages that are settled at once. NULL: no memory. request outlives it. */
 struct envoi_job *envoi_job_new(
@@ -22,21 +36,29 @@ struct envoi_job *envoi_job_new(
 /** Accepts NULL. */
 void envoi_job_free(struct envoi_job *job);
 
-/** Is there a message to be sent now? Reads and examines the next one. */
+/** Is there a message to be sent now? Reads and examines the next one. False as
+ * well when too much is kept for what is parked. */
 bool envoi_job_has_waiting(struct envoi_job *job);
 
 /** The request's stop_fd ended the reading of a message: none is to be sent any
  * more, and what waits is to be given up. */
 bool envoi_job_is_stopped(const struct envoi_job *job);
 
+/** Something waits for another server than one that lacks what it needs. */
+bool envoi_job_has_parked(const struct envoi_job *job);
+
+/** What servers before this one lack something for may be sent again. False:
+ * there is no such. */
+bool envoi_job_unpark(struct envoi_job *job, size_t server);
+
 /**
  * Submits what waits, as much as the session's window and limits allow.
- * server: its name, which outlives the job. mails: transactions begun on it so far,
- * counted up here (LIMITS MAILMAX). Returns false when the session is to be closed: it
- * may take no more.
+ * stay->mails is counted up here (LIMITS MAILMAX). What the server cannot be
+ * given is parked for the next one; it fails when there is none. Returns false
+ * when the session is to be closed: it may take no more.
  */
-bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
-	const char *server, size_t session_index, size_t *mails);
+bool envoi_job_feed(
+	struct envoi_job *job, struct envoi_session *session, struct envoi_stay *stay);
 
 /**
  * Takes a finished transaction back. again: what the lost connection left

@@ -15,63 +15,50 @@ bool envoi_job_needs_utf8(const struct envoi_transaction *t)
 	return needs;
 }
 
-static void set_fault(struct envoi_error *err, const struct item *item, const char *who,
-	const char *address)
+void envoi_job_set_address_fault(struct envoi_error *err, const struct item *item,
+	const char *who, const char *address)
 {
 	(void)envoi_error_set(err, ENVOI_STATUS_DATA,
 		"%s: the %s <%s> needs SMTPUTF8, which the server does not offer",
 		item->name, who, address);
 }
 
-/* Recipients that need it: each is settled, the first is told. */
-static void settle_recipients(struct envoi_job *job, struct item *item)
+/* The first recipient that waits and needs it; NULL: none does. */
+static const char *find_needy(const struct item *item)
 {
-	struct envoi_error err;
-	bool told = false;
 	for (size_t i = 0; i < item->count; i++) {
-		const char *address = item->recipients[i].address;
-		if (item->places[i] != PLACE_WAITING
-			|| !envoi_address_needs_utf8(address)) {
-			continue;
-		}
-		set_fault(&err, item, "recipient", address);
-		if (!told) {
-			envoi_job_warn(job, &err);
-			told = true;
-		}
-		if (job->request->all_or_nothing) {
-			envoi_job_settle_waiting(job, item, ENVOI_OUTCOME_UNTRIED,
-				ENVOI_PHASE_MAIL, &err, NULL);
-			return;
-		}
-		/* With the last one the item is gone. */
-		bool last = item->waiting == 1;
-		envoi_job_settle_recipient(
-			job, item, i, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err);
-		if (last) {
-			return;
+		if (item->places[i] == PLACE_WAITING
+			&& envoi_address_needs_utf8(item->recipients[i].address)) {
+			return item->recipients[i].address;
 		}
 	}
+	return NULL;
 }
 
-bool envoi_job_fits_addresses(struct envoi_job *job, struct item *item, uint32_t usable)
+bool envoi_job_fits_addresses(struct envoi_job *job, struct item *item,
+	const struct envoi_stay *stay, uint32_t usable)
 {
 	struct envoi_error err;
 	if ((usable & ENVOI_EXT_SMTPUTF8) != 0 || item->is_plain) {
 		return true;
 	}
-	if (envoi_address_needs_utf8(item->sender)) {
-		set_fault(&err, item, "sender", item->sender);
-		envoi_job_warn(job, &err);
-		envoi_job_settle_waiting(
-			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err, NULL);
+	bool sender = envoi_address_needs_utf8(item->sender);
+	const char *needy = sender ? item->sender : find_needy(item);
+	if (needy == NULL) {
+		item->is_plain = true;
+		return true;
+	}
+	if (sender || job->request->all_or_nothing) {
+		envoi_job_set_address_fault(
+			&err, item, sender ? "sender" : "recipient", needy);
+		envoi_job_unfit(job, item, stay, ENVOI_PHASE_MAIL, &err);
 		return false;
 	}
-	/* Those that need it are settled now, so this is looked at once; the
+	/* Those that need it are put aside now, so this is looked at once; the
 	 * others go. One that was settled last may have taken the item along. */
 	item->is_plain = true;
 	size_t index = item->index;
-	settle_recipients(job, item);
+	envoi_job_unfit_addresses(job, item, stay);
 	return job->waiting != NULL && job->waiting->index == index;
 }
 

@@ -182,9 +182,10 @@ static bool needs_several(struct item *item, const struct envoi_capabilities *li
 	return domains > limits->rcpt_domain_max;
 }
 
-/* What this server does not take is settled without asking it. */
+/* What this server does not take is parked or settled without asking it. */
 static bool fits_server(struct envoi_job *job, struct item *item,
-	const struct envoi_capabilities *server, uint32_t usable)
+	const struct envoi_stay *stay, const struct envoi_capabilities *server,
+	uint32_t usable)
 {
 	struct envoi_error err;
 	if (job->request->all_or_nothing && (usable & ENVOI_EXT_LIMITS) != 0
@@ -193,13 +194,11 @@ static bool fits_server(struct envoi_job *job, struct item *item,
 			"%s: the server does not take all recipients at once, and all or "
 			"none was asked for",
 			item->name);
-		envoi_job_warn(job, &err);
-		envoi_job_settle_waiting(
-			job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_RCPT, &err, NULL);
+		envoi_job_unfit(job, item, stay, ENVOI_PHASE_RCPT, &err);
 		return false;
 	}
 	return envoi_job_fits_times(job, item, server, usable)
-	       && envoi_job_choose_form(job, item, server, usable);
+	       && envoi_job_choose_form(job, item, stay, server, usable);
 }
 
 static void wait_again(struct envoi_job *job, struct item *item, size_t r)
@@ -226,8 +225,8 @@ static void cancel(struct envoi_job *job, struct flight *flight)
 	flight_free(flight);
 }
 
-bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
-	const char *name, size_t session_index, size_t *mails)
+bool envoi_job_feed(
+	struct envoi_job *job, struct envoi_session *session, struct envoi_stay *stay)
 {
 	const struct envoi_capabilities *server =
 		&envoi_session_facts(session)->capabilities;
@@ -236,14 +235,15 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 	if ((usable & ENVOI_EXT_LIMITS) != 0) {
 		limits = *server;
 	}
+	(void)envoi_job_unpark(job, stay->server);
 	while (envoi_job_has_waiting(job)) {
 		struct item *item = job->waiting;
-		if (!fits_server(job, item, server, usable)
-			|| !envoi_job_fits_addresses(job, item, usable)) {
+		if (!fits_server(job, item, stay, server, usable)
+			|| !envoi_job_fits_addresses(job, item, stay, usable)) {
 			continue;
 		}
 		envoi_job_check_notifications(job, usable);
-		if (limits.mail_max > 0 && *mails >= limits.mail_max) {
+		if (limits.mail_max > 0 && stay->mails >= limits.mail_max) {
 			return false;
 		}
 		if (!envoi_session_can_submit(session, item->form->size)) {
@@ -258,10 +258,10 @@ bool envoi_job_feed(struct envoi_job *job, struct envoi_session *session,
 			(void)envoi_error_set(&err, ENVOI_STATUS_SYSTEM, "out of memory");
 		} else if (envoi_session_submit(session, &flight->transaction, &err)
 			   == 0) {
-			flight->server = name;
+			flight->server = stay->name;
 			flight->dsn = (usable & ENVOI_EXT_DSN) != 0;
-			item->session = (long)session_index;
-			(*mails)++;
+			item->session = (long)stay->index;
+			stay->mails++;
 			continue;
 		} else {
 			cancel(job, flight);

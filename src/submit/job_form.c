@@ -51,12 +51,17 @@ static void warn_once(struct envoi_job *job, struct item *item)
 }
 
 bool envoi_job_choose_form(struct envoi_job *job, struct item *item,
-	const struct envoi_capabilities *server, uint32_t usable)
+	const struct envoi_stay *stay, const struct envoi_capabilities *server,
+	uint32_t usable)
 {
 	struct envoi_carrier carrier = envoi_request_carrier(job->request, usable);
 	struct envoi_error err;
 	if (envoi_message_choose(item->message, &carrier, &item->form, &err) != 0) {
-		settle(job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err);
+		if (err.status == ENVOI_STATUS_DATA) {
+			envoi_job_unfit(job, item, stay, ENVOI_PHASE_MAIL, &err);
+		} else {
+			settle(job, item, ENVOI_OUTCOME_UNTRIED, ENVOI_PHASE_MAIL, &err);
+		}
 		return false;
 	}
 	uint64_t size = item->form->size;

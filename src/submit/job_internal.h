@@ -4,6 +4,7 @@
  * job.c         inputs to messages, what waits, giving up
  * job_address.c what addresses and notifications ask of a server
  * job_form.c    the form in which a message goes to a server
+ * job_park.c    what waits for another server
  * job_settle.c  settled recipients and messages, their reports
  * job_times.c   not before, and until when
  * job_flight.c  transactions: which recipients go, and how they come back
@@ -17,6 +18,8 @@
 
 enum place {
 	PLACE_WAITING,
+	/** Until the next server's turn. */
+	PLACE_PARKED,
 	PLACE_FLYING,
 	PLACE_SETTLED,
 };
@@ -51,6 +54,11 @@ struct item {
 	size_t open, waiting, cursor;
 	/** Some recipient waits again. */
 	bool returned;
+	/** Recipients that are parked, the place of the server that could not
+	 * take them, and why: all of it, or only their addresses. */
+	size_t parked, parked_at;
+	struct envoi_error unfit;
+	bool unfit_whole;
 	/** No recipient that waits needs SMTPUTF8. */
 	bool is_plain;
 	/** Times a lost connection interrupted it. */
@@ -84,6 +92,8 @@ struct envoi_job {
 	size_t count;
 	struct item *items, **items_tail;
 	struct item *waiting;
+	/** Messages with recipients that are parked. */
+	size_t parked;
 	/** The scan of the first that waits was ended by the request's stop_fd. */
 	bool stopped;
 	/** request->next has no more. */
@@ -103,10 +113,27 @@ struct envoi_job {
 int envoi_job_check_form(
 	const struct envoi_job *job, struct item *item, struct envoi_error *err);
 /** Chooses the item's form for this server. What the server does not take is
- * settled without asking it: false. */
+ * parked or settled without asking it: false. */
 bool envoi_job_choose_form(struct envoi_job *job, struct item *item,
-	const struct envoi_capabilities *server, uint32_t usable);
+	const struct envoi_stay *stay, const struct envoi_capabilities *server,
+	uint32_t usable);
 enum envoi_body_type envoi_job_body_type(const struct envoi_form *form);
+
+/* job_park.c */
+/** The server cannot be given the item at all: what waits of it is parked, or,
+ * when there is no further server, settled (it may be gone then). */
+void envoi_job_unfit(struct envoi_job *job, struct item *item,
+	const struct envoi_stay *stay, enum envoi_phase phase,
+	const struct envoi_error *err);
+/** The same for the recipients whose address needs SMTPUTF8. */
+void envoi_job_unfit_addresses(
+	struct envoi_job *job, struct item *item, const struct envoi_stay *stay);
+/** Too many messages are kept because one is parked. */
+bool envoi_job_is_full(const struct envoi_job *job);
+/** Settles what waits and was parked before, when no session can be had any
+ * more. False: nothing of the item waits any more, and it may be gone. */
+bool envoi_job_give_up_unfit(
+	struct envoi_job *job, struct item *item, const struct envoi_error *fault);
 
 /* job_settle.c */
 /** The recipient is settled: counted, and kept for telling. */
@@ -133,10 +160,14 @@ void envoi_job_free_item(struct item *item);
 /* job_address.c */
 /** The sender or a recipient does. */
 bool envoi_job_needs_utf8(const struct envoi_transaction *transaction);
-/** Settles, by name, what cannot be sent without SMTPUTF8 to a server that has
- * these extensions. False: no recipient of the item waits any more, and it may
- * be gone. */
-bool envoi_job_fits_addresses(struct envoi_job *job, struct item *item, uint32_t usable);
+/** Parks or settles, by name, what cannot be sent without SMTPUTF8 to a server
+ * that has these extensions. False: no recipient of the item waits any more, and
+ * it may be gone. */
+bool envoi_job_fits_addresses(struct envoi_job *job, struct item *item,
+	const struct envoi_stay *stay, uint32_t usable);
+/** "FILE: the WHO <ADDRESS> needs SMTPUTF8, ..." */
+void envoi_job_set_address_fault(struct envoi_error *err, const struct item *item,
+	const char *who, const char *address);
 /** Says, once, that notifications are not to be had. */
 void envoi_job_check_notifications(struct envoi_job *job, uint32_t usable);
 

@@ -110,7 +110,7 @@ char *envoi_report_trace(
 	envoi_buffer_init(&out, REPORT_MAX);
 	struct envoi_span shown = {text, n > TRACE_MAX ? TRACE_MAX : n};
 	int failed = envoi_buffer_printf(&out, "%.3f %c ", seconds, mark);
-	failed |= envoi_span_escape(&out, shown);
+	failed |= envoi_span_show(&out, shown);
 	if (n > TRACE_MAX) {
 		failed |= envoi_buffer_printf(&out, "... (%zu octets)", n);
 	}

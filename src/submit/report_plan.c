@@ -15,7 +15,7 @@ static int put_servers(struct envoi_buffer *out, const struct envoi_request *req
 		if (relay->account != NULL) {
 			failed |= envoi_buffer_printf(
 				out, "%-9s  ", i == 0 ? "account" : "or account");
-			failed |= envoi_span_escape(out, envoi_span_of(relay->account));
+			failed |= envoi_span_show(out, envoi_span_of(relay->account));
 			failed |= envoi_buffer_puts(out, "\n");
 		}
 		for (size_t j = 0; j < relay->server_count; j++) {
@@ -80,7 +80,7 @@ static int put_form(struct envoi_buffer *out, const struct envoi_plan *plan)
 	}
 	for (size_t i = 0; i < 2 && form->warnings[i].text[0] != '\0'; i++) {
 		failed |= envoi_buffer_puts(out, "  ");
-		failed |= envoi_span_escape(out, reason(plan, form->warnings[i].text));
+		failed |= envoi_span_show(out, reason(plan, form->warnings[i].text));
 	}
 	return failed;
 }
@@ -92,13 +92,13 @@ int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_plan *pl
 		failed |= put_envelope(out, plan->request);
 	}
 	failed |= envoi_buffer_puts(out, "message    ");
-	failed |= envoi_span_escape(out, envoi_span_of(plan->source));
+	failed |= envoi_span_show(out, envoi_span_of(plan->source));
 	if (plan->form != NULL) {
 		return failed | put_form(out, plan);
 	}
 	failed |= envoi_buffer_printf(
 		out, "  %ju octets  cannot be sent: ", (uintmax_t)plan->facts->size);
-	failed |= envoi_span_escape(out, reason(plan, plan->why.text));
+	failed |= envoi_span_show(out, reason(plan, plan->why.text));
 	return failed;
 }
 

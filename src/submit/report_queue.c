@@ -47,7 +47,7 @@ static const char *state_of(
 static int put_reason(struct envoi_buffer *out, const char *text)
 {
 	int failed = envoi_buffer_puts(out, "(");
-	failed |= envoi_span_escape(out, envoi_span_of(text));
+	failed |= envoi_span_show(out, envoi_span_of(text));
 	return failed | envoi_buffer_puts(out, ")\n");
 }
 
@@ -203,7 +203,7 @@ char *envoi_report_queued(enum envoi_report_format format, size_t index,
 	init(&out);
 	if (format == ENVOI_REPORT_TEXT) {
 		failed = envoi_buffer_puts(&out, "queued     ");
-		failed |= envoi_span_escape(&out, envoi_span_of(source));
+		failed |= envoi_span_show(&out, envoi_span_of(source));
 		failed |= envoi_buffer_printf(&out, "  %zu recipient%s  %s",
 			envelope->count, envelope->count == 1 ? "" : "s",
 			envoi_entry_id(entry));

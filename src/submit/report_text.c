@@ -22,7 +22,7 @@ int envoi_report_put_reply(struct envoi_buffer *out, const struct envoi_reply *r
 		const char *lf = memchr(rest.data, '\n', rest.len);
 		size_t n = lf != NULL ? (size_t)(lf - rest.data) : rest.len;
 		failed |= envoi_buffer_puts(out, first ? " " : " / ");
-		failed |= envoi_span_escape(out, (struct envoi_span){rest.data, n});
+		failed |= envoi_span_show(out, (struct envoi_span){rest.data, n});
 		first = false;
 		n += lf != NULL;
 		rest.data += n;
@@ -117,7 +117,7 @@ int envoi_report_message_text(
 	const char *outcome = envoi_message_outcome(report);
 	int failed = envoi_buffer_printf(out, "%-9s  ", outcome);
 	size_t before = out->len;
-	failed |= envoi_span_escape(out, envoi_span_of(report->source));
+	failed |= envoi_span_show(out, envoi_span_of(report->source));
 	size_t width = out->len - before;
 	failed |=
 		envoi_buffer_printf(out, "%*s  ", width < 10 ? (int)(10 - width) : 0, "");
@@ -172,7 +172,7 @@ int envoi_report_session_text(
 {
 	const struct envoi_session_facts *facts = report->facts;
 	int failed = envoi_buffer_printf(out, "%-9s  ", "session");
-	failed |= envoi_span_escape(out, envoi_span_of(report->label));
+	failed |= envoi_span_show(out, envoi_span_of(report->label));
 	failed |= envoi_buffer_printf(out, "  %s",
 		report->tls != NULL	     ? report->tls->version
 		: report->address[0] == '\0' ? "not connected"
@@ -210,7 +210,7 @@ static int put_probe_hello(
 		size_t n = lf != NULL ? (size_t)(lf - rest.data) : rest.len;
 		failed |= envoi_buffer_printf(
 			out, "%-9s  ", head == facts->hello ? head : "");
-		failed |= envoi_span_escape(out, (struct envoi_span){rest.data, n});
+		failed |= envoi_span_show(out, (struct envoi_span){rest.data, n});
 		failed |= envoi_buffer_puts(out, "\n");
 		head = "";
 		n += lf != NULL;
@@ -225,7 +225,7 @@ int envoi_report_probe_text(
 {
 	const struct envoi_session_facts *facts = report->facts;
 	int failed = envoi_buffer_puts(out, "server     ");
-	failed |= envoi_span_escape(out, envoi_span_of(report->label));
+	failed |= envoi_span_show(out, envoi_span_of(report->label));
 	if (report->address[0] != '\0') {
 		failed |= envoi_buffer_printf(out, "  at %s", report->address);
 	}

@@ -73,6 +73,22 @@ static void go_on(struct envoi_route *route)
 	}
 }
 
+size_t envoi_route_place(const struct envoi_route *route)
+{
+	size_t place = route->server;
+	for (size_t i = 0; i < route->relay; i++) {
+		place += route->request->relays[i].server_count;
+	}
+	return place;
+}
+
+void envoi_route_skip(struct envoi_route *route)
+{
+	if (current_server(route) != NULL) {
+		go_on(route);
+	}
+}
+
 int64_t envoi_route_patience(const struct envoi_route *route)
 {
 	int64_t given = envoi_route_relay(route)->session.timeout_us[ENVOI_PHASE_CONNECT];

@@ -46,6 +46,13 @@ const struct envoi_server *envoi_route_next(struct envoi_route *route, int64_t n
 		const struct envoi_server *server, const struct envoi_error *err),
 	void *context);
 
+/** The place of the server being used among those of all relays; how many there
+ * are, when none is left. */
+size_t envoi_route_place(const struct envoi_route *route);
+
+/** Goes on to the next server; not while a name is looked up. */
+void envoi_route_skip(struct envoi_route *route);
+
 /** The relay of that server, and the local address for it or NULL. */
 const struct envoi_relay *envoi_route_relay(const struct envoi_route *route);
 const struct envoi_endpoint *envoi_route_source(const struct envoi_route *route);

@@ -44,6 +44,31 @@ static bool goes_on(const struct run *run, size_t busy)
 	       || (run->job != NULL && envoi_job_is_stopped(run->job) && !run->stopped);
 }
 
+static bool is_idle(const struct run *run)
+{
+	for (size_t i = 0; i < run->channel_count; i++) {
+		enum channel_state state = run->channels[i].state;
+		if (state == CHANNEL_CONNECTING || state == CHANNEL_RUNNING) {
+			return false;
+		}
+	}
+	return !envoi_route_is_waiting(&run->route);
+}
+
+/* Nothing more can be given to the current server: what it lacks something for
+ * has its turn at the next one. */
+static void turn_to_parked(struct run *run)
+{
+	if (run->job == NULL || run->stopped || !is_idle(run)) {
+		return;
+	}
+	while (!has_work(run) && envoi_job_has_parked(run->job)) {
+		if (!envoi_job_unpark(run->job, envoi_route_place(&run->route))) {
+			envoi_route_skip(&run->route);
+		}
+	}
+}
+
 /* Starts channels for what waits. False: the run is over. */
 static bool start_channels(struct run *run, int64_t now)
 {
@@ -51,6 +76,7 @@ static bool start_channels(struct run *run, int64_t now)
 	if (envoi_route_is_waiting(&run->route) && !has_work(run)) {
 		(void)envoi_route_cancel(&run->route);
 	}
+	turn_to_parked(run);
 	bool more = !run->stopped;
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
@@ -128,7 +154,7 @@ static void stop(
 	for (size_t i = 0; i < run->channel_count; i++) {
 		struct channel *channel = &run->channels[i];
 		if (channel->state == CHANNEL_CONNECTING) {
-			envoi_run_report_failure(run, channel->visit.index,
+			envoi_run_report_failure(run, channel->visit.stay.index,
 				channel->relay, channel->server, ENVOI_PHASE_CONNECT,
 				why);
 			envoi_channel_reset(channel);

@@ -85,7 +85,7 @@ void envoi_run_report_link(struct channel *channel, int64_t now)
 	facts.took_us[ENVOI_PHASE_TOTAL] = now - channel->began;
 	report_session(channel->run,
 		&(struct envoi_session_report){
-			.index = channel->visit.index,
+			.index = channel->visit.stay.index,
 			.account = channel->relay->account,
 			.server = channel->server->host != NULL ? channel->server->host
 								: channel->server->path,

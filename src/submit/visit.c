@@ -11,10 +11,9 @@ void envoi_visit_feed(struct envoi_visit *visit, struct envoi_job *job,
 		return;
 	}
 	if (job != NULL) {
-		size_t before = visit->mails;
-		more = envoi_job_feed(
-			job, session, visit->server, visit->index, &visit->mails);
-		visit->flying += visit->mails - before;
+		size_t before = visit->stay.mails;
+		more = envoi_job_feed(job, session, &visit->stay);
+		visit->flying += visit->stay.mails - before;
 	}
 	if (!more || visit->flying == 0) {
 		envoi_session_close(session, now);
@@ -34,7 +33,7 @@ bool envoi_visit_is_useless(const struct envoi_visit *visit,
 	bool failed = facts->error.status != ENVOI_STATUS_OK;
 	/* Settled nothing; or was out of step, and is not to be trusted with
 	 * the rest. */
-	bool useless = (visit->settled == 0 && (failed || visit->mails > 0))
+	bool useless = (visit->settled == 0 && (failed || visit->stay.mails > 0))
 		       || facts->error.status == ENVOI_STATUS_PROTOCOL;
 	*ret_fault = facts->error;
 	if (useless && !failed) {

@@ -9,12 +9,9 @@
 #include "submit/job.h"
 
 struct envoi_visit {
-	/** Of the session, in reports. */
-	size_t index;
-	/** Host or path; NULL: it has no name. */
-	const char *server;
-	/** Transactions begun on it, and on their way; recipients settled. */
-	size_t mails, flying, settled;
+	struct envoi_stay stay;
+	/** Transactions on their way; recipients settled. */
+	size_t flying, settled;
 };
 
 /** Gives the session what waits, or closes it when nothing more will come.

@@ -18,11 +18,12 @@ NETLINK = {"linux/netlink", "linux/rtnetlink"}
 
 # floor: (floors below, public headers, other libraries)
 FLOORS = {
-    # Internationalised names; flock(2), inotify(7), prctl(2), rtnetlink(7).
+    # Names and what can be shown of them; flock(2), inotify(7), prctl(2),
+    # rtnetlink(7).
     "base": (
         set(),
         {"error"},
-        {"idn2", "unistr", "sys/file", "sys/inotify", "sys/prctl"} | NETLINK,
+        {"idn2", "unictype", "unistr", "sys/file", "sys/inotify", "sys/prctl"} | NETLINK,
     ),
     "protocol": (
         {"base"},
@@ -70,7 +71,7 @@ C_LIBRARY = set(
     " threads time uchar wchar wctype".split()
 )
 POSIX = set(
-    "arpa/inet dirent fcntl getopt grp net/if netdb netinet/in netinet/tcp poll pwd spawn strings"
+    "arpa/inet dirent fcntl getopt grp langinfo net/if netdb netinet/in netinet/tcp poll pwd spawn strings"
     " sys/mman sys/resource sys/select sys/socket sys/stat sys/statvfs sys/time sys/types sys/uio sys/un"
     " sys/wait syslog termios unistd".split()
 )

@@ -25,7 +25,7 @@ COMPUTES = set(
     " snprintf vsnprintf"
     " CRYPTO_memcmp EVP_Digest EVP_MD_get_size EVP_md5 EVP_sha1 EVP_sha256 HMAC"
     " PKCS5_PBKDF2_HMAC RAND_bytes"
-    " u8_mbtoucr u8_uctomb u8_uctomb_aux uc_bidi_category"
+    " u8_mbtoucr u8_uctomb u8_uctomb_aux uc_bidi_category uc_is_general_category_withtable"
     " uninorm_filter_create uninorm_filter_free uninorm_filter_write uninorm_nfkc".split()
 )
 

@@ -86,6 +86,7 @@ static void check_same(const struct envoi_mime *a, const struct envoi_mime *b)
 		MUST(x->encoding_start == y->encoding_start);
 		MUST(x->encoding_end == y->encoding_end);
 		MUST(x->octets.eight_bit_line == y->octets.eight_bit_line);
+		MUST(x->head_eight_bit_line == y->head_eight_bit_line);
 		MUST(x->octets.nul_line == y->octets.nul_line);
 		MUST(x->octets.longest == y->octets.longest);
 		MUST(x->octets.longest_line == y->octets.longest_line);

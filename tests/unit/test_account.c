@@ -288,6 +288,22 @@ START_TEST(tls_options_are_made)
 }
 END_TEST
 
+START_TEST(names_outside_of_ascii_are_a_labels)
+{
+	ck_assert_msg(
+		make("account a\nhost h\ntls\ntls_host_override b\u00fccher.example\n"
+		     "domain B\u00fccher.example\nmaildomain b\u00fccher.example\n"
+		     "from joe\n",
+			NULL)
+			== 0,
+		"%s", err.text);
+	ck_assert_str_eq(account->tls.name, "xn--bcher-kva.example");
+	ck_assert_str_eq(account->helo, "xn--bcher-kva.example");
+	ck_assert_str_eq(account->mail_domain, "xn--bcher-kva.example");
+	ck_assert_str_eq(account->sender, "joe@xn--bcher-kva.example");
+}
+END_TEST
+
 START_TEST(rest_is_made)
 {
 	ck_assert_msg(make("account a\nhost h\nsource_ip 192.0.2.7\ndomain d.example\n"
@@ -433,7 +449,8 @@ static const struct {
 		""},
 	{"host mx\nfrom root", "c:3: from: bad address (no \"@\"): 'root'",
 		"maildomain gives bare names a domain"},
-	{"host mx\nfrom \"x y@z\"", "c:3: from: bad address (no \"@\"): 'x y@z'", ""},
+	{"host mx\nfrom \"x y@z\"",
+		"c:3: from: bad address (a blank that is not quoted): 'x y@z'", ""},
 };
 
 START_TEST(what_cannot_be_is_refused)
@@ -623,6 +640,7 @@ int main(void)
 	tcase_add_test(tc, command_becomes_argv);
 	tcase_add_loop_test(tc, sender_is_chosen, 0, COUNT(senders));
 	tcase_add_test(tc, tls_options_are_made);
+	tcase_add_test(tc, names_outside_of_ascii_are_a_labels);
 	tcase_add_test(tc, rest_is_made);
 	tcase_add_loop_test(tc, what_cannot_be_is_refused, 0, COUNT(refused));
 	tcase_add_test(tc, option_is_named);

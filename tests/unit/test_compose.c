@@ -114,7 +114,9 @@ static const struct {
 	{"Cc: t\xc3\xa9"
 	 "am: a@b.org;",
 		NULL},
-	{"To: \xc3\xbc", NULL},
+	{"To: \xc3\xbc", "To: \xc3\xbc\n"},
+	{"To: \xc3\xbc <bob>", "To: =?UTF-8?B?w7w=?= <bob>\n"},
+	{"To: \xc3\xbc b", NULL},
 	{"X A: b", NULL},
 	{": b", NULL},
 	{"", NULL},

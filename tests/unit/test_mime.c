@@ -414,7 +414,7 @@ START_TEST(long_header_lines)
 			ck_assert_uint_eq(mime->count, 2);
 			ck_assert_uint_eq(
 				part->end - part->body, field ? 4 : 8192 + 2 + 4);
-			ck_assert_uint_eq(mime->outside.eight_bit_line, field ? 4 : 0);
+			ck_assert_uint_eq(part->head_eight_bit_line, field ? 4 : 0);
 			ck_assert_uint_eq(part->octets.eight_bit_line, field ? 0 : 4);
 			ck_assert_uint_eq(part->octets.longest, field ? 4 : 8192);
 			done(mime);

@@ -132,7 +132,17 @@ static bool open_session(struct player *p, const struct envoi_server *server)
 	options.tls = server->tls;
 	options.without = p->order.request.without;
 	p->session = envoi_session_new(&options, p->now, &err);
-	p->visit = (struct envoi_visit){.index = p->sessions++};
+	size_t place = (size_t)(server - p->order.servers);
+	p->visit = (struct envoi_visit){
+		.stay =
+			{
+				.index = p->sessions++,
+				/* Behind a loss the rest goes to one that takes all. */
+				.server =
+					p->lost ? p->order.relay.server_count - 1 : place,
+				.missed = p->fault.status == ENVOI_STATUS_TEMPORARY,
+			},
+	};
 	p->handshaking = p->closed = p->lockstep = false;
 	p->unreadable = NULL;
 	envoi_buffer_clear(&p->gathered);
@@ -155,7 +165,7 @@ static void close_session(struct player *p, size_t server)
 	}
 	text_printf(&p->play->events, "error %d %s\n", facts->error.status,
 		facts->error.text);
-	report_session(p, &p->order.servers[server], facts, p->visit.index);
+	report_session(p, &p->order.servers[server], facts, p->visit.stay.index);
 	if (!p->closed) {
 		/* It has failed: for the job to get back what it gave. */
 		(void)envoi_error_set(&fault, ENVOI_STATUS_BUG, "not closed");
@@ -230,6 +240,21 @@ static bool find_server(struct player *p, size_t *ret_server)
 	return false;
 }
 
+/* As a run does it: what is parked has its turn at the next server. */
+static bool has_work(struct player *p)
+{
+	size_t place = 0;
+	while (!envoi_job_has_waiting(p->job) && envoi_job_has_parked(p->job)) {
+		while (place < p->order.relay.server_count && p->given_up[place]) {
+			place++;
+		}
+		if (!envoi_job_unpark(p->job, place)) {
+			p->given_up[place] = true;
+		}
+	}
+	return envoi_job_has_waiting(p->job);
+}
+
 static void run(struct player *p)
 {
 	size_t server;
@@ -239,7 +264,7 @@ static void run(struct player *p)
 		player_fail(p, 0, "%s", err.text);
 		return;
 	}
-	while (!p->stopped && !player_failed(p) && envoi_job_has_waiting(p->job)
+	while (!p->stopped && !player_failed(p) && has_work(p)
 		&& find_server(p, &server)) {
 		connect_to(p, server);
 	}

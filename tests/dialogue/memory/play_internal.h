@@ -24,6 +24,7 @@ struct order {
 	/** --tls, -1: what the URLs say. */
 	int tls;
 	char *sender;
+	char *helo;
 	char **addresses;
 	const char **recipients;
 	const char **sources;

@@ -202,12 +202,14 @@ const char *order_make(struct order *order, const struct conversation *c)
 	struct envoi_request *request = &order->request;
 	*order = (struct order){.request = {.sessions = 1, .stop_fd = -1}, .tls = -1};
 	static const struct envoi_repair rules;
-	order->relay.session.helo = c->helo;
+	struct envoi_error err;
+	bool named = envoi_address_helo(c->helo, &order->helo, &err) == 0;
+	order->relay.session.helo = order->helo;
 	request->raw = !c->repair;
 	request->repair = c->repair ? &rules : NULL;
 	order->sources = text_alloc(c->arg_count + c->source_count + 1, sizeof(char *));
 	size_t count = 0;
-	const char *why = read_args(order, c, &count);
+	const char *why = named ? read_args(order, c, &count) : "a wrong command line";
 	for (size_t i = 0; i < c->source_count; i++) {
 		order->sources[count++] = c->sources[i];
 	}
@@ -216,7 +218,6 @@ const char *order_make(struct order *order, const struct conversation *c)
 	why = why != NULL ? why : read_addresses(order, c);
 	order->servers = text_alloc(c->server_count, sizeof(*order->servers));
 	for (size_t i = 0; i < c->server_count && why == NULL; i++) {
-		struct envoi_error err;
 		if (envoi_server_parse(c->servers[i].url, &order->servers[i], &err)
 			!= 0) {
 			why = "a wrong command line";
@@ -241,6 +242,7 @@ void order_finish(struct order *order)
 	}
 	free(order->servers);
 	free(order->sender);
+	free(order->helo);
 	free(order->addresses);
 	free(order->recipients);
 	free(order->sources);

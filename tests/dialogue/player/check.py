@@ -20,6 +20,19 @@ SANITIZERS = (b"AddressSanitizer", b"LeakSanitizer", b"runtime error:",
 SILENT = (64, 73, 78)
 
 
+def find_unprintable(run):
+    """The place in stderr of what is no printable character of the locale."""
+    text = run.stderr
+    if any(value.endswith(b"UTF-8") for name, value in run.case.env if name == b"LC_ALL"):
+        try:
+            letters = text.decode()
+        except UnicodeDecodeError as error:
+            return error.start
+        text = "".join("x" if ord(c) > 127 and c.isprintable() else c for c in letters).encode()
+    bad = re.search(rb"[^\n\x20-\x7e]", text)
+    return bad.start() if bad else None
+
+
 def check(run):
     case = run.case
     status = run.process.returncode
@@ -31,10 +44,10 @@ def check(run):
         return run.fail(0, "the client died of signal %d" % -status)
     if status != case.exit:
         return run.fail(0, "expected exit %d, got %d%s" % (case.exit, status, run.words()))
-    bad = re.search(rb"[^\n\x20-\x7e]", run.stderr)
-    if bad:
+    bad = find_unprintable(run)
+    if bad is not None:
         return run.fail(0, "stderr is not printable at byte %d: %s" % (
-            bad.start(), show(run.stderr[max(0, bad.start() - 20) :])))
+            bad, show(run.stderr[max(0, bad - 20) :])))
     if case.secrets:
         look_for_secrets(run)
         if run.failures:
