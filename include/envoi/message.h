@@ -129,8 +129,9 @@ struct envoi_message_facts {
 	/** Line of the first NUL; 0: none. Lines are numbered as an editor
 	 * does it: from 1, in the whole file, each ended by LF. */
 	uint64_t nul_line;
-	/** A CR that no LF follows was found. */
+	/** A CR that no LF follows was found; an LF behind no CR. */
 	bool bare_cr;
+	bool bare_lf;
 	/** Octets of the longest line as on the wire, without its end, and the
 	 * number of the line of the file it is in; both 0 when all are empty. */
 	uint64_t longest;

@@ -161,8 +161,9 @@ int envoi_input_copy(struct envoi_input *input,
 	if (envoi_view_open(&view, input->source, err) != 0) {
 		return -1;
 	}
-	int result = envoi_reader_init(&reader, &view, 0, input->source->size,
-		ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
+	int result = 0;
+	envoi_reader_init(&reader, &view, 0, input->source->size, ENVOI_LIMIT_BLOCK,
+		ENVOI_MBOX_NONE);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {
 		result = take(context, span.data, span.len, err);

@@ -106,8 +106,8 @@ static int scan_body(const struct envoi_view *view, const struct envoi_header *h
 	struct envoi_scan scan;
 	struct envoi_reader reader;
 	struct envoi_span span;
-	int result = envoi_reader_init(
-		&reader, view, header->body, end, ENVOI_LIMIT_BLOCK, mbox, err);
+	int result = 0;
+	envoi_reader_init(&reader, view, header->body, end, ENVOI_LIMIT_BLOCK, mbox);
 	envoi_scan_init(&scan, facts, header->body_line);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {

@@ -127,6 +127,22 @@ def big(bench):
                   beside=beside)
 
 
+def text(bench):
+    """The scan and the encoder beside copying the same octets."""
+    for what, options in (("CRLF", {"end": b"\r\n", "dots": False}),
+                          ("LF", {"dots": False}), ("LF and dots", {})):
+        path = bench.message(f"{what}.eml", octets=GIB // 10, **options)
+        speeds = {}
+        for line in bench.output([f"{TOOLS}/text", path, "15"]).splitlines():
+            name, speed = line.rsplit(" ", 1)
+            speeds[name] = float(speed) / 1e9
+        for name, speed in speeds.items():
+            beside = speeds["memory memcpy" if name.startswith("memory") else "file read"]
+            limit = "at least 1.5" if (what, name) == ("CRLF", "memory both") else ""
+            bench.row("text", f"{what}, {name}: GB/s", f"{speed:.2f}", limit, speed >= 1.5,
+                      beside=f"{speed / beside:.2f} of copying")
+
+
 def start(bench):
     """What one message costs a process, and what each further line and message."""
     small = bench.message("small.eml", octets=2000)
@@ -174,4 +190,4 @@ def recipients(bench):
               ratio <= 2.2)
 
 
-ALL = {case.__name__: case for case in (memory, writes, window, big, start, recipients)}
+ALL = {case.__name__: case for case in (memory, writes, window, big, text, start, recipients)}
