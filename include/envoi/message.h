@@ -222,7 +222,8 @@ const struct envoi_form *envoi_message_as_it_is(const struct envoi_message *mess
  * Begins to read a message as it goes on the wire; stuff: dots doubled at line
  * starts (not for a binary form). Any number of bodies may be open at once; each
  * has one block of at most ENVOI_LIMIT_BLOCK, a smaller one when it encodes,
- * and, unless stdin or mbox, one descriptor. The message must outlive it.
+ * and, unless stdin, mbox or a FILE of at most 4096 octets (which the scan keeps
+ * in memory), one descriptor. The message must outlive it.
  *
  * NOINPUT: it is gone from its Maildir. IO: cannot be opened, or the file is
  * not the one that was scanned (device, inode, size, time of change). SYSTEM: no

@@ -212,8 +212,15 @@ int envoi_message_scan_or_stop(
 	}
 	struct envoi_header *header = &message->header;
 	message->end = message->mbox ? message->end : message->source->size;
-	int result = envoi_header_read(
-		header, &view, message->start, message->end, message->first_line, err);
+	int result = 0;
+	if (message->source->kind == ENVOI_SOURCE_PATH && !message->mbox
+		&& !message->source->maildir && message->end <= ENVOI_LIMIT_KEPT) {
+		result = envoi_view_keep(&view, err);
+	}
+	if (result == 0) {
+		result = envoi_header_read(header, &view, message->start, message->end,
+			message->first_line, err);
+	}
 	if (result == 0) {
 		result = scan_body(&view, header, message->end, message->mbox, stop_fd,
 			&message->body, err);

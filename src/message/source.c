@@ -233,6 +233,30 @@ void envoi_reader_finish(struct envoi_reader *reader)
 	*reader = (struct envoi_reader){0};
 }
 
+int envoi_view_keep(struct envoi_view *view, struct envoi_error *err)
+{
+	struct envoi_source *source = view->source;
+	size_t size = (size_t)source->size, have = 0, n;
+	char *memory = malloc(size + 1);
+	int result = 0;
+	if (memory == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	while (result == 0 && have < size) {
+		result = envoi_view_read(view, have, memory + have, size - have, &n, err);
+		have += result == 0 ? n : 0;
+	}
+	if (result != 0 || envoi_view_check(view, err) != 0) {
+		free(memory);
+		return -1;
+	}
+	envoi_view_close(view);
+	source->memory = memory;
+	source->kind = ENVOI_SOURCE_MEMORY;
+	source->identified = false;
+	return envoi_view_open(view, source, err);
+}
+
 bool envoi_reader_is_file(const struct envoi_reader *reader)
 {
 	return reader->view->source->kind != ENVOI_SOURCE_MEMORY

@@ -90,6 +90,10 @@ struct envoi_view {
 int envoi_view_open(
 	struct envoi_view *view, struct envoi_source *source, struct envoi_error *err);
 
+/** Keeps a small file in memory: from now on it is what it is now, and needs not
+ * be opened again. The view goes on with that. IO, SYSTEM. */
+int envoi_view_keep(struct envoi_view *view, struct envoi_error *err);
+
 /** IO when the file is not any more what it was when first seen. */
 int envoi_view_check(const struct envoi_view *view, struct envoi_error *err);
 
