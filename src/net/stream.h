@@ -59,8 +59,10 @@ bool envoi_stream_has_pending(const struct envoi_stream *stream);
 enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n,
 	size_t *ret_n, struct envoi_error *err);
 
-/** At most n octets; *ret_n > 0 with OK. After AGAIN under TLS the next call
- * must begin with the same octets, and not have fewer (they may have moved). */
+/** At most n octets; *ret_n > 0 with OK. Under TLS more may have been made ready
+ * than is told: the next call must go on with the octets that were not told,
+ * and not have fewer (they may have moved). What the peer can have read is
+ * told. */
 enum envoi_io envoi_stream_write(struct envoi_stream *stream, const void *bytes, size_t n,
 	size_t *ret_n, struct envoi_error *err);
 

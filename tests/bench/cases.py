@@ -49,9 +49,9 @@ def writes(bench):
                 # EHLO; MAIL, RCPT, DATA; message and dot; QUIT. With BDAT one less.
                 ("DATA", {}, 4, 65536),
                 ("BDAT", {"bdat": True}, 3, 65536),
-                # STARTTLS; hello; finished; EHLO again; close. A record is 16 kB.
-                ("TLS, DATA", {"tls": True}, 9, 16384),
-                ("TLS, BDAT", {"tls": True, "bdat": True}, 8, 16384)):
+                # STARTTLS; hello; finished; EHLO again; close.
+                ("TLS, DATA", {"tls": True}, 9, 65536),
+                ("TLS, BDAT", {"tls": True, "bdat": True}, 8, 65536)):
             argv = bench.envoi(sink, **options, files=[small])
             variants.append((what, argv, None, lambda: sink.check(expected(small), "writes")))
             argv = bench.floor(sink, *(f"--{option}" for option in options), wire)
