@@ -129,8 +129,9 @@ struct envoi_message_facts {
 	/** Line of the first NUL; 0: none. Lines are numbered as an editor
 	 * does it: from 1, in the whole file, each ended by LF. */
 	uint64_t nul_line;
-	/** A CR that no LF follows was found. */
+	/** A CR that no LF follows was found; an LF behind no CR. */
 	bool bare_cr;
+	bool bare_lf;
 	/** Octets of the longest line as on the wire, without its end, and the
 	 * number of the line of the file it is in; both 0 when all are empty. */
 	uint64_t longest;
@@ -222,7 +223,8 @@ const struct envoi_form *envoi_message_as_it_is(const struct envoi_message *mess
  * Begins to read a message as it goes on the wire; stuff: dots doubled at line
  * starts (not for a binary form). Any number of bodies may be open at once; each
  * has one block of at most ENVOI_LIMIT_BLOCK, a smaller one when it encodes,
- * and, unless stdin or mbox, one descriptor. The message must outlive it.
+ * and, unless stdin, mbox or a FILE of at most 4096 octets (which the scan keeps
+ * in memory), one descriptor. The message must outlive it.
  *
  * NOINPUT: it is gone from its Maildir. IO: cannot be opened, or the file is
  * not the one that was scanned (device, inode, size, time of change). SYSTEM: no

@@ -1,15 +1,16 @@
 /*
  * Calls beyond POSIX 2008; see the header. accept4(2), mkostemp(3) and some
  * codes of getaddrinfo(3), getentropy(3) are in POSIX 2024, or were in POSIX once, but
- * the C libraries declare them for _GNU_SOURCE only; O_TMPFILE, close_range(2) and
- * prctl(2) are Linux, flock(2) and setresgid(2) and setgroups(2) are
- * everywhere.
+ * the C libraries declare them for _GNU_SOURCE only, as memrchr(3); O_TMPFILE,
+ * close_range(2) and prctl(2) are Linux, flock(2) and setresgid(2) and setgroups(2)
+ * are everywhere.
  */
 #define _GNU_SOURCE
 #include "base/gnu.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -241,6 +242,20 @@ void envoi_gnu_close_from(int first)
 	for (int fd = first; fd < max; fd++) {
 		(void)close(fd);
 	}
+}
+
+const char *envoi_gnu_find_last(const char *p, char c, size_t n)
+{
+#ifdef __linux__
+	return memrchr(p, c, n);
+#else
+	while (n > 0) {
+		if (p[--n] == c) {
+			return p + n;
+		}
+	}
+	return NULL;
+#endif
 }
 
 bool envoi_gnu_is_nohost(int eai)

@@ -56,6 +56,9 @@ int envoi_gnu_mkstemp(char *path);
 /** Closes first and all descriptors above it. */
 void envoi_gnu_close_from(int first);
 
+/** memrchr(3): the last octet c of p[0..n), or NULL. */
+const char *envoi_gnu_find_last(const char *p, char c, size_t n);
+
 /** Does the result of getaddrinfo(3) say that there is no such name, or no
  * address for it? */
 bool envoi_gnu_is_nohost(int eai);

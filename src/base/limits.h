@@ -34,6 +34,9 @@
 #define ENVOI_LIMIT_BLOCK 131072
 /* stdin up to this stays in memory, more goes to an unlinked file. */
 #define ENVOI_LIMIT_SPOOL_MEMORY 65536
+/* A file (none of a Maildir, which others may take) up to this is read once, and kept as
+ * long as its message: with a whole window of them, ENVOI_LIMIT_WINDOW_BYTES. */
+#define ENVOI_LIMIT_KEPT 4096
 /* A composed header: some ten thousand addresses. */
 #define ENVOI_LIMIT_COMPOSED_HEADER (1u << 20)
 /* The header of a message, and its fields: the largest ones seen are 200 kB of

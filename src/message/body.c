@@ -1,7 +1,7 @@
 /*
  * One reading of a message in the form it has on the wire. Constant memory:
- * one block. Yields exactly the octets the scan counted, or an error: SIZE
- * and BDAT have promised them.
+ * one block, or none where the file has that form already. Yields exactly the octets the
+ * scan counted, or an error: SIZE and BDAT have promised them.
  */
 #include <envoi/message.h>
 
@@ -33,6 +33,9 @@ struct envoi_body {
 	struct envoi_span plain;
 	bool coding;
 	char *coded;
+	/** Nothing but what goes out as it is was seen so far: blocks are read to
+	 * where they are wanted. */
+	bool direct;
 	/** Lines of ">From " are quoted ones. */
 	enum envoi_mbox mbox;
 	struct envoi_encoder encoder;
@@ -58,6 +61,7 @@ static struct envoi_body *body_new(const struct envoi_message *message,
 	(void)envoi_source_ref(message->source);
 	body->pieces = pieces;
 	body->mbox = message->mbox;
+	body->direct = !message->body.bare_cr && !message->body.bare_lf;
 	return body;
 }
 
@@ -177,8 +181,9 @@ static int begin_piece(struct envoi_body *body, struct envoi_error *err)
 		return -1;
 	}
 	body->reading = true;
-	return envoi_reader_init(&body->reader, &body->view, piece->start, piece->end,
-		ENVOI_LIMIT_BLOCK, body->mbox, err);
+	envoi_reader_init(&body->reader, &body->view, piece->start, piece->end,
+		ENVOI_LIMIT_BLOCK, body->mbox);
+	return 0;
 }
 
 /* More octets of the piece that is read and encoded, or its end. */
@@ -218,10 +223,43 @@ static int next_read(struct envoi_body *body, struct envoi_error *err)
 	return 0;
 }
 
-/* The next octets to be encoded; none behind the last piece. */
+/* Can octets of the file be read to where they go out from? */
+static bool is_direct(const struct envoi_body *body)
+{
+	return body->direct && body->reading && !body->coding
+	       && envoi_reader_is_file(&body->reader);
+}
+
+/* What is found to be other than it goes out is read again, the slow way. */
+static int read_direct(struct envoi_body *body, char *out, size_t room, size_t *ret_n,
+	struct envoi_error *err)
+{
+	size_t n;
+	if (envoi_reader_read(&body->reader, out, room, &n, err) != 0) {
+		return -1;
+	}
+	if (n == 0) {
+		envoi_reader_finish(&body->reader);
+		body->reading = false;
+	}
+	size_t fit = n;
+	if (body->raw) {
+		body->encoder.octets += n;
+	} else {
+		fit = envoi_encoder_pass(&body->encoder, out, n);
+		/* A CR at the end of the block may be one of a CRLF. */
+		body->direct = fit == n || (fit > 0 && fit == n - 1 && out[fit] == '\r');
+	}
+	body->reader.at -= n - fit;
+	*ret_n = fit;
+	return 0;
+}
+
+/* The next octets to be encoded; none behind the last piece, or where they are
+ * to be read directly. */
 static int next_octets(struct envoi_body *body, struct envoi_error *err)
 {
-	while (body->rest.len == 0) {
+	while (body->rest.len == 0 && !is_direct(body)) {
 		if (body->reading) {
 			if (next_read(body, err) != 0) {
 				return -1;
@@ -235,13 +273,20 @@ static int next_octets(struct envoi_body *body, struct envoi_error *err)
 	return 0;
 }
 
-/* Octets that go out as they are. */
-static size_t copy_raw(struct envoi_body *body, char *out, size_t room, size_t *ret_used)
+/* Some of what was read. Returns how many octets that makes. */
+static size_t encode_rest(struct envoi_body *body, char *out, size_t room)
 {
-	size_t n = body->rest.len < room ? body->rest.len : room;
-	memcpy(out, body->rest.data, n);
-	body->encoder.octets += n;
-	*ret_used = n;
+	size_t used, n;
+	if (body->raw) {
+		n = used = body->rest.len < room ? body->rest.len : room;
+		memcpy(out, body->rest.data, n);
+		body->encoder.octets += n;
+	} else {
+		n = envoi_encoder_feed(&body->encoder, body->rest.data, body->rest.len,
+			out, room, &used);
+	}
+	body->rest.data += used;
+	body->rest.len -= used;
 	return n;
 }
 
@@ -253,19 +298,21 @@ int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret
 		if (next_octets(body, err) != 0) {
 			return -1;
 		}
-		if (body->rest.len == 0) {
+		size_t used;
+		if (body->rest.len == 0 && is_direct(body)) {
+			if (read_direct(body, out + have, room - have, &used, err) != 0) {
+				return -1;
+			}
+			have += used;
+		} else if (body->rest.len == 0) {
 			have += envoi_encoder_finish(&body->encoder, out + have);
 			if (end(body, err) != 0) {
 				return -1;
 			}
 			break;
+		} else {
+			have += encode_rest(body, out + have, room - have);
 		}
-		size_t used;
-		have += body->raw ? copy_raw(body, out + have, room - have, &used)
-				  : envoi_encoder_feed(&body->encoder, body->rest.data,
-					  body->rest.len, out + have, room - have, &used);
-		body->rest.data += used;
-		body->rest.len -= used;
 		/* More than promised must not leave, not even a part. */
 		if (body->encoder.octets > body->size) {
 			return changed(body, err);

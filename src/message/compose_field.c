@@ -17,6 +17,7 @@
 
 #include "message/encoded_word.h"
 #include "message/mime_type.h"
+#include "message/utf8.h"
 
 /* Lines are not to be longer (RFC 5322 2.1.1). */
 #define LINE 78

@@ -23,8 +23,9 @@ static int read_view(const struct envoi_view *view, take_fn take, void *context,
 {
 	struct envoi_reader reader;
 	struct envoi_span span;
-	int result = envoi_reader_init(&reader, view, 0, view->source->size,
-		ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
+	int result = 0;
+	envoi_reader_init(
+		&reader, view, 0, view->source->size, ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {
 		result = take(context, span, err);

@@ -7,6 +7,7 @@
 
 #include "base/span.h"
 #include "message/encoded_word.h"
+#include "message/utf8.h"
 
 static const char from[] = "From ";
 

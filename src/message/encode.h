@@ -37,6 +37,12 @@ void envoi_encoder_init(struct envoi_encoder *encoder, bool stuff);
 size_t envoi_encoder_feed(struct envoi_encoder *encoder, const char *in, size_t n,
 	char *out, size_t room, size_t *ret_used);
 
+/**
+ * How many of in[0..n), from the first one on, leave as they are; they are
+ * counted as written. 0: not even one does, or it may be so (behind a CR).
+ */
+size_t envoi_encoder_pass(struct envoi_encoder *encoder, const char *in, size_t n);
+
 /** Ends the last line if it has no end: writes 0 or 2 octets into out, which
  * has room for ENVOI_ENCODER_ROOM, and returns how many. */
 size_t envoi_encoder_finish(struct envoi_encoder *encoder, char *out);

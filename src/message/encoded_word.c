@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "message/utf8.h"
+
 #define WORD_MAX 75
 #define COLUMNS_MAX 76
 /* A word longer than this cannot be folded and goes near 998. */
@@ -29,44 +31,11 @@ struct writer {
 	bool utf8;
 };
 
-size_t envoi_utf8_length(struct envoi_span text)
-{
-	if (text.len == 0) {
-		return 0;
-	}
-	const unsigned char *p = (const unsigned char *)text.data;
-	size_t n = p[0] < 0x80	 ? 1
-		   : p[0] < 0xC2 ? 0
-		   : p[0] < 0xE0 ? 2
-		   : p[0] < 0xF0 ? 3
-		   : p[0] < 0xF5 ? 4
-				 : 0;
-	if (n == 0 || n > text.len) {
-		return 0;
-	}
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xC0) != 0x80) {
-			return 0;
-		}
-	}
-	if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F)
-		|| (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F)) {
-		return 0;
-	}
-	return n;
-}
-
 static bool is_utf8(struct envoi_span text)
 {
-	while (text.len > 0) {
-		size_t n = envoi_utf8_length(text);
-		if (n == 0) {
-			return false;
-		}
-		text.data += n;
-		text.len -= n;
-	}
-	return true;
+	struct envoi_utf8 utf8 = {0};
+	envoi_utf8_feed(&utf8, text.data, text.len);
+	return envoi_utf8_is_good(&utf8);
 }
 
 static bool is_blank(char c)

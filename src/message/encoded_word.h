@@ -30,8 +30,4 @@
 int envoi_encoded_word_put(
 	struct envoi_buffer *out, struct envoi_span text, size_t column, bool phrase);
 
-/** Octets of the UTF-8 character text begins with, 0 when it is none (an
- * overlong form, a surrogate, a part of one, no text). */
-size_t envoi_utf8_length(struct envoi_span text);
-
 #endif

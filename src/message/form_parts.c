@@ -33,8 +33,9 @@ static int walk(const struct envoi_message *message, const struct envoi_form_hea
 	}
 	/* Quotes of an mbox stay: offsets are those of the source. */
 	const struct envoi_header *header = &message->header;
-	int result = envoi_reader_init(&reader, &view, header->body, message->end,
-		ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
+	int result = 0;
+	envoi_reader_init(&reader, &view, header->body, message->end, ENVOI_LIMIT_BLOCK,
+		ENVOI_MBOX_NONE);
 	envoi_mime_head(mime, head->fields, header->body, header->body_line);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {

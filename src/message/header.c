@@ -336,8 +336,8 @@ int envoi_header_read(struct envoi_header *header, const struct envoi_view *view
 	struct envoi_span span = {"", 0};
 	*header = (struct envoi_header){.start = start};
 	envoi_buffer_init(&header->text, ENVOI_LIMIT_HEADER);
-	int result = envoi_reader_init(
-		&reader, view, start, end, HEADER_BLOCK, ENVOI_MBOX_NONE, err);
+	int result = 0;
+	envoi_reader_init(&reader, view, start, end, HEADER_BLOCK, ENVOI_MBOX_NONE);
 	while (result == 0 && !scanner.ended
 		&& (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {

@@ -133,9 +133,14 @@ int envoi_input_open(const char *path, enum envoi_mbox mbox,
 	}
 	input->mbox = mbox;
 	input->line = 1;
-	int result = strcmp(path, "-") != 0 && envoi_maildir_is(path)
-			     ? envoi_maildir_list_open(path, &input->maildir, err)
-			     : envoi_input_source(path, mbox, &input->source, err);
+	/* A file is the rule: whether it is a Maildir is asked when it is none. */
+	struct envoi_error why = ENVOI_ERROR_NONE;
+	int result = envoi_input_source(path, mbox, &input->source, &why);
+	if (result != 0 && strcmp(path, "-") != 0 && envoi_maildir_is(path)) {
+		result = envoi_maildir_list_open(path, &input->maildir, err);
+	} else if (result != 0 && err != NULL) {
+		*err = why;
+	}
 	if (result != 0) {
 		if (err != NULL && err->sys == EISDIR) {
 			envoi_error_hint(err, "no Maildir either: it has no cur and new");
@@ -161,8 +166,9 @@ int envoi_input_copy(struct envoi_input *input,
 	if (envoi_view_open(&view, input->source, err) != 0) {
 		return -1;
 	}
-	int result = envoi_reader_init(&reader, &view, 0, input->source->size,
-		ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
+	int result = 0;
+	envoi_reader_init(&reader, &view, 0, input->source->size, ENVOI_LIMIT_BLOCK,
+		ENVOI_MBOX_NONE);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {
 		result = take(context, span.data, span.len, err);

@@ -106,8 +106,8 @@ static int scan_body(const struct envoi_view *view, const struct envoi_header *h
 	struct envoi_scan scan;
 	struct envoi_reader reader;
 	struct envoi_span span;
-	int result = envoi_reader_init(
-		&reader, view, header->body, end, ENVOI_LIMIT_BLOCK, mbox, err);
+	int result = 0;
+	envoi_reader_init(&reader, view, header->body, end, ENVOI_LIMIT_BLOCK, mbox);
 	envoi_scan_init(&scan, facts, header->body_line);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {
@@ -212,8 +212,15 @@ int envoi_message_scan_or_stop(
 	}
 	struct envoi_header *header = &message->header;
 	message->end = message->mbox ? message->end : message->source->size;
-	int result = envoi_header_read(
-		header, &view, message->start, message->end, message->first_line, err);
+	int result = 0;
+	if (message->source->kind == ENVOI_SOURCE_PATH && !message->mbox
+		&& !message->source->maildir && message->end <= ENVOI_LIMIT_KEPT) {
+		result = envoi_view_keep(&view, err);
+	}
+	if (result == 0) {
+		result = envoi_header_read(header, &view, message->start, message->end,
+			message->first_line, err);
+	}
 	if (result == 0) {
 		result = scan_body(&view, header, message->end, message->mbox, stop_fd,
 			&message->body, err);

@@ -1,12 +1,21 @@
 /*
  * The scan of a message. Lines are those on the wire (LF, CRLF or a bare CR
  * ends one); line numbers count LFs, as editors do.
+ *
+ * Whole lines are taken by the thousand octets: what they are made of is told by one
+ * look at all of them, and only which is the longest asks for their ends, not
+ * for each. A bare CR, and a line that goes over blocks, are read line by line.
  */
 #include "message/scan.h"
 
 #include <string.h>
 
+#include "base/gnu.h"
 #include "message/lines.h"
+#include "message/look.h"
+
+/* Looked at twice, so it has to stay near the processor. */
+#define CHUNK 8192
 
 void envoi_scan_init(
 	struct envoi_scan *scan, struct envoi_message_facts *facts, uint64_t first_line)
@@ -66,11 +75,9 @@ static void end_line(struct envoi_scan *scan)
 	facts->size += 2;
 }
 
-void envoi_scan_feed(struct envoi_scan *scan, const char *in, size_t n)
+/* Any octets, line after line. */
+static void feed_lines(struct envoi_scan *scan, const char *in, size_t n)
 {
-	if (n == 0) {
-		return;
-	}
 	if (!scan->facts->eight_bit) {
 		scan->facts->eight_bit = has_eight_bit(in, n);
 	}
@@ -97,6 +104,7 @@ void envoi_scan_feed(struct envoi_scan *scan, const char *in, size_t n)
 		end_line(scan);
 		p = e + 1;
 		if (*e == '\n') {
+			scan->facts->bare_lf = true;
 			scan->line++;
 		} else if (p < lines.end && *p == '\n') {
 			scan->line++;
@@ -104,6 +112,82 @@ void envoi_scan_feed(struct envoi_scan *scan, const char *in, size_t n)
 		} else {
 			scan->after_cr = true;
 		}
+	}
+}
+
+/* Of whole lines without a bare CR, the first one longer than the longest so
+ * far, or NULL; *ret_end is its LF. Its place is found by leaps as long as the
+ * longest line so far: what ends within one is not longer. */
+static const char *find_longer(
+	const char *p, const char *end, uint64_t longest, const char **ret_end)
+{
+	while ((size_t)(end - p) > longest + 1) {
+		size_t leap = (size_t)longest + 2;
+		const char *lf = p[leap - 1] == '\n' ? p + leap - 1
+						     : envoi_gnu_find_last(p, '\n', leap);
+		if (lf == NULL) {
+			*ret_end = memchr(p + leap, '\n', (size_t)(end - p) - leap);
+			return p;
+		}
+		if (lf == p + leap - 1 && lf[-1] != '\r'
+			&& memchr(p, '\n', leap - 1) == NULL) {
+			*ret_end = lf;
+			return p;
+		}
+		p = lf + 1;
+	}
+	return NULL;
+}
+
+/* Whole lines, of which the first one begins here, without a bare CR. */
+static void feed_whole(
+	struct envoi_scan *scan, const char *in, size_t n, const struct envoi_look *look)
+{
+	struct envoi_message_facts *facts = scan->facts;
+	const char *counted = in;
+	const char *p = in;
+	const char *lf;
+	if (look->nul && facts->nul_line == 0) {
+		find_nul(scan, in, n);
+	}
+	uint64_t line = scan->line;
+	while ((p = find_longer(p, in + n, facts->longest, &lf)) != NULL) {
+		line += envoi_look_count_lfs(counted, (size_t)(p - counted));
+		counted = p;
+		facts->longest = (uint64_t)(lf - p) - (lf > p && lf[-1] == '\r' ? 1 : 0);
+		facts->longest_line = line;
+		p = lf + 1;
+	}
+	facts->eight_bit = facts->eight_bit || look->eight_bit;
+	facts->bare_lf = facts->bare_lf || look->lfs != look->crs;
+	facts->size += n + look->lfs - look->crs;
+	scan->line += look->lfs;
+}
+
+void envoi_scan_feed(struct envoi_scan *scan, const char *in, size_t n)
+{
+	while (n > 0) {
+		size_t part = n < CHUNK ? n : CHUNK;
+		const char *lf = NULL;
+		if (scan->column == 0 && !scan->after_cr) {
+			lf = envoi_gnu_find_last(in, '\n', part);
+		}
+		if (lf != NULL) {
+			part = (size_t)(lf - in) + 1;
+			struct envoi_look look = envoi_look_at(in, part);
+			if (look.bare_cr) {
+				feed_lines(scan, in, part);
+			} else {
+				feed_whole(scan, in, part, &look);
+			}
+		} else {
+			/* Within a line: to its end. */
+			lf = memchr(in, '\n', n);
+			part = lf != NULL ? (size_t)(lf - in) + 1 : n;
+			feed_lines(scan, in, part);
+		}
+		in += part;
+		n -= part;
 	}
 }
 
@@ -123,6 +207,7 @@ void envoi_scan_join(
 	facts->size += behind->size;
 	facts->eight_bit = facts->eight_bit || behind->eight_bit;
 	facts->bare_cr = facts->bare_cr || behind->bare_cr;
+	facts->bare_lf = facts->bare_lf || behind->bare_lf;
 	if (facts->nul_line == 0) {
 		facts->nul_line = behind->nul_line;
 	}

@@ -214,9 +214,8 @@ int envoi_view_read(const struct envoi_view *view, uint64_t offset, char *out, s
 	return 0;
 }
 
-int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view,
-	uint64_t start, uint64_t end, size_t block, enum envoi_mbox mbox,
-	struct envoi_error *err)
+void envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view,
+	uint64_t start, uint64_t end, size_t block, enum envoi_mbox mbox)
 {
 	*reader = (struct envoi_reader){
 		.view = view,
@@ -226,13 +225,6 @@ int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view
 		.mbox = mbox,
 	};
 	envoi_unquote_init(&reader->unquote, mbox == ENVOI_MBOX_O);
-	if (view->source->kind != ENVOI_SOURCE_MEMORY && reader->capacity > 0) {
-		reader->block = malloc(reader->capacity);
-		if (reader->block == NULL) {
-			return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
-		}
-	}
-	return 0;
 }
 
 void envoi_reader_finish(struct envoi_reader *reader)
@@ -241,26 +233,74 @@ void envoi_reader_finish(struct envoi_reader *reader)
 	*reader = (struct envoi_reader){0};
 }
 
+int envoi_view_keep(struct envoi_view *view, struct envoi_error *err)
+{
+	struct envoi_source *source = view->source;
+	size_t size = (size_t)source->size, have = 0, n;
+	char *memory = malloc(size + 1);
+	int result = 0;
+	if (memory == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	while (result == 0 && have < size) {
+		result = envoi_view_read(view, have, memory + have, size - have, &n, err);
+		have += result == 0 ? n : 0;
+	}
+	if (result != 0 || envoi_view_check(view, err) != 0) {
+		free(memory);
+		return -1;
+	}
+	envoi_view_close(view);
+	source->memory = memory;
+	source->kind = ENVOI_SOURCE_MEMORY;
+	source->identified = false;
+	return envoi_view_open(view, source, err);
+}
+
+bool envoi_reader_is_file(const struct envoi_reader *reader)
+{
+	return reader->view->source->kind != ENVOI_SOURCE_MEMORY
+	       && reader->mbox == ENVOI_MBOX_NONE;
+}
+
+int envoi_reader_read(struct envoi_reader *reader, char *out, size_t room, size_t *ret_n,
+	struct envoi_error *err)
+{
+	size_t n = room;
+	if (reader->end - reader->at < n) {
+		n = (size_t)(reader->end - reader->at);
+	}
+	if (n > 0 && envoi_view_read(reader->view, reader->at, out, n, &n, err) != 0) {
+		return -1;
+	}
+	reader->at += n;
+	*ret_n = n;
+	return 0;
+}
+
 /* The next octets as they are in the source. */
 static int read_block(
 	struct envoi_reader *reader, struct envoi_span *ret_span, struct envoi_error *err)
 {
 	size_t n = reader->capacity;
-	if (reader->end - reader->at < n) {
-		n = (size_t)(reader->end - reader->at);
-	}
-	const char *data = "";
-	if (n > 0 && reader->view->source->kind == ENVOI_SOURCE_MEMORY) {
+	const char *data;
+	if (reader->view->source->kind == ENVOI_SOURCE_MEMORY) {
+		if (reader->end - reader->at < n) {
+			n = (size_t)(reader->end - reader->at);
+		}
 		data = reader->view->source->memory + reader->at;
-	} else if (n > 0) {
-		data = reader->block;
-		if (envoi_view_read(reader->view, reader->at, reader->block, n, &n, err)
-			!= 0) {
+		reader->at += n;
+	} else {
+		if (reader->block == NULL
+			&& (reader->block = malloc(n > 0 ? n : 1)) == NULL) {
+			return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+		}
+		if (envoi_reader_read(reader, reader->block, n, &n, err) != 0) {
 			return -1;
 		}
+		data = reader->block;
 	}
-	reader->at += n;
-	*ret_span = (struct envoi_span){data, n};
+	*ret_span = (struct envoi_span){n > 0 ? data : "", n};
 	return 0;
 }
 

@@ -90,6 +90,10 @@ struct envoi_view {
 int envoi_view_open(
 	struct envoi_view *view, struct envoi_source *source, struct envoi_error *err);
 
+/** Keeps a small file in memory: from now on it is what it is now, and needs not
+ * be opened again. The view goes on with that. IO, SYSTEM. */
+int envoi_view_keep(struct envoi_view *view, struct envoi_error *err);
+
 /** IO when the file is not any more what it was when first seen. */
 int envoi_view_check(const struct envoi_view *view, struct envoi_error *err);
 
@@ -114,16 +118,23 @@ struct envoi_reader {
 	struct envoi_span rest;
 };
 
-/** A block of at most block octets is allocated, none for memory. SYSTEM. */
-int envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view,
-	uint64_t start, uint64_t end, size_t block, enum envoi_mbox mbox,
-	struct envoi_error *err);
+/** A block of at most block octets is allocated when one is needed. */
+void envoi_reader_init(struct envoi_reader *reader, const struct envoi_view *view,
+	uint64_t start, uint64_t end, size_t block, enum envoi_mbox mbox);
 
 /** Accepts a zeroed one. */
 void envoi_reader_finish(struct envoi_reader *reader);
 
-/** The next octets, valid until the next call; none at the end. IO. */
+/** The next octets, valid until the next call; none at the end. IO, SYSTEM. */
 int envoi_reader_next(struct envoi_reader *reader, struct envoi_span *ret_span,
+	struct envoi_error *err);
+
+/** Can envoi_reader_read() be used? Not for memory, nor for an mbox. */
+bool envoi_reader_is_file(const struct envoi_reader *reader);
+
+/** The next octets, at most room, are read into out; none at the end. Those not
+ * wanted may be given back by moving reader->at. IO. */
+int envoi_reader_read(struct envoi_reader *reader, char *out, size_t room, size_t *ret_n,
 	struct envoi_error *err);
 
 #endif

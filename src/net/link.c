@@ -114,8 +114,6 @@ void envoi_link_free(struct envoi_link *link)
 		const struct linger now = {.l_onoff = 1, .l_linger = 0};
 		(void)setsockopt(envoi_stream_fd(link->stream), SOL_SOCKET, SO_LINGER,
 			&now, sizeof(now));
-	} else if (link->stream != NULL) {
-		envoi_stream_shutdown(link->stream);
 	}
 	envoi_stream_free(link->stream);
 	envoi_buffer_finish(&link->line);

@@ -52,9 +52,9 @@ struct envoi_stream *envoi_stream_new_pair(int fd_in, int fd_out)
 
 struct envoi_stream *envoi_stream_new(int fd)
 {
-	struct envoi_stream *stream = envoi_stream_new_pair(fd, fd);
+	struct envoi_stream *stream = calloc(1, sizeof(*stream));
 	if (stream != NULL) {
-		envoi_socket_set_nodelay(fd);
+		stream->fd_in = stream->fd_out = fd;
 	}
 	return stream;
 }

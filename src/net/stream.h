@@ -2,9 +2,8 @@
  * One non-blocking descriptor, plain or under TLS: reading and writing are
  * the same calls for both, and nobody above asks which it is.
  *
- * Owns the descriptor. A TCP socket has TCP_NODELAY from the start. SIGPIPE
- * never comes from here (MSG_NOSIGNAL; a write of OpenSSL goes through a BIO
- * that sends with it).
+ * Owns the descriptor. SIGPIPE never comes from here (MSG_NOSIGNAL; a write of
+ * OpenSSL goes through a BIO that sends with it).
  */
 #ifndef ENVOI_NET_STREAM_H
 #define ENVOI_NET_STREAM_H
@@ -30,8 +29,8 @@ enum envoi_io {
 	ENVOI_IO_ERROR,
 };
 
-/** Takes over a connected descriptor and makes it non-blocking. NULL: no
- * memory (fd stays the caller's). */
+/** Takes over a connected socket: non-blocking, close-on-exec and, of TCP, with
+ * TCP_NODELAY. NULL: no memory (fd stays the caller's). */
 struct envoi_stream *envoi_stream_new(int fd);
 
 /** Two descriptors (a pipe pair, stdin and stdout); plain only. Both become
@@ -60,8 +59,10 @@ bool envoi_stream_has_pending(const struct envoi_stream *stream);
 enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n,
 	size_t *ret_n, struct envoi_error *err);
 
-/** At most n octets; *ret_n > 0 with OK. After AGAIN under TLS the next call
- * must begin with the same octets, and not have fewer (they may have moved). */
+/** At most n octets; *ret_n > 0 with OK. Under TLS more may have been made ready
+ * than is told: the next call must go on with the octets that were not told,
+ * and not have fewer (they may have moved). What the peer can have read is
+ * told. */
 enum envoi_io envoi_stream_write(struct envoi_stream *stream, const void *bytes, size_t n,
 	size_t *ret_n, struct envoi_error *err);
 

@@ -10,6 +10,30 @@
 #include "base/socket.h"
 #include "net/tls_internal.h"
 
+/* -1: not now, or never. */
+static ssize_t send_some(struct envoi_tls_link *link, const char *bytes, size_t n)
+{
+	ssize_t sent = envoi_socket_send(link->fd, bytes, n);
+	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+		link->write_sys = errno;
+	}
+	return sent;
+}
+
+int envoi_tls_bio_flush(struct envoi_tls_link *link)
+{
+	while (link->gathered_sent < link->gathered_length) {
+		ssize_t sent = send_some(link, link->gathered + link->gathered_sent,
+			link->gathered_length - link->gathered_sent);
+		if (sent < 0) {
+			return -1;
+		}
+		link->gathered_sent += (size_t)sent;
+	}
+	link->gathered_sent = link->gathered_length = 0;
+	return 0;
+}
+
 static int bio_write(BIO *bio, const char *bytes, int n)
 {
 	struct envoi_tls_link *link = BIO_get_data(bio);
@@ -17,12 +41,18 @@ static int bio_write(BIO *bio, const char *bytes, int n)
 	if (n <= 0) {
 		return 0;
 	}
-	ssize_t sent = envoi_socket_send(link->fd, bytes, (size_t)n);
+	if (link->gathering && ENVOI_TLS_GATHERED - link->gathered_length >= (size_t)n) {
+		memcpy(link->gathered + link->gathered_length, bytes, (size_t)n);
+		link->gathered_length += (size_t)n;
+		return n;
+	}
+	/* What was gathered goes first, and whoever wrote it has to know. */
+	ssize_t sent = -1;
+	if (link->gathered_sent == link->gathered_length) {
+		sent = send_some(link, bytes, (size_t)n);
+	}
 	if (sent >= 0) {
 		return (int)sent;
-	}
-	if (errno != EAGAIN && errno != EWOULDBLOCK) {
-		link->write_sys = errno;
 	}
 	/* Even then: a write that failed for good would end reading as well,
 	 * and the server's last words (its 421) may still be there to read. */

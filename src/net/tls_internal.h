@@ -21,6 +21,13 @@
 
 struct envoi_sasl_binding;
 
+/** Room that has to be left for a record to be gathered: its 16 kB and what TLS
+ * adds (RFC 8446 5.2, RFC 5246 6.2.3). */
+#define ENVOI_TLS_RECORD (16384 + 2048 + 5)
+#define ENVOI_TLS_GATHERED (ENVOI_LIMIT_BLOCK + ENVOI_TLS_RECORD)
+/** At most so many at once; they are smaller only where the peer asked for it. */
+#define ENVOI_TLS_RECORDS 16
+
 /** Whom a session may be resumed with: the name checked and the peer. */
 struct envoi_tls_peer {
 	char name[ENVOI_LIMIT_HOST + 1];
@@ -70,6 +77,19 @@ struct envoi_tls_link {
 	bool bio_eof;
 	int read_sys;
 	int write_sys;
+	/** Records gathered for one write, gathered[sent..length): while one is
+	 * being put together, or as long as the socket does not take it. */
+	char *gathered;
+	size_t gathered_sent, gathered_length;
+	bool gathering;
+	/** Those whose last octet is not sent yet: where each ends, and how many
+	 * octets of the caller's it holds, who hears of them only then. What a
+	 * server can have read is told as sent, and nothing else. */
+	struct envoi_tls_record {
+		size_t end;
+		size_t octets;
+	} records[ENVOI_TLS_RECORDS];
+	size_t record_first, record_count;
 	/** First octets of the peer, to tell what it speaks if not TLS. */
 	unsigned char first[8];
 	size_t first_length;
@@ -113,6 +133,10 @@ BIO_METHOD *envoi_tls_bio_method(void);
 
 /** A BIO over the link's descriptor. NULL: no memory. */
 BIO *envoi_tls_bio_new(struct envoi_tls_link *link);
+
+/** Sends what was gathered: 0 when nothing is left of it, -1 when the socket
+ * takes no more now, or never (write_sys). */
+int envoi_tls_bio_flush(struct envoi_tls_link *link);
 
 /* tls_trust.c */
 

@@ -93,6 +93,7 @@ void envoi_tls_link_free(struct envoi_tls_link *link)
 	}
 	SSL_free(link->ssl);
 	X509_free(link->verify_certificate);
+	free(link->gathered);
 	free(link);
 }
 
@@ -261,6 +262,49 @@ enum envoi_io envoi_tls_link_read(struct envoi_tls_link *link, void *out, size_t
 	return fail(link, judge(link, ret, &link->read_wants), err);
 }
 
+/* Sends what was gathered; octets of records that went out whole are told. */
+static enum envoi_io flush(
+	struct envoi_tls_link *link, size_t *ret_n, struct envoi_error *err)
+{
+	bool all = envoi_tls_bio_flush(link) == 0;
+	size_t n = 0;
+	while (link->record_first < link->record_count
+		&& (all
+			|| link->records[link->record_first].end
+				   <= link->gathered_sent)) {
+		n += link->records[link->record_first++].octets;
+	}
+	link->write_wants = POLLOUT;
+	if (n == 0) {
+		return fail(link,
+			link->write_sys != 0 ? FAILURE_TRANSPORT : FAILURE_AGAIN, err);
+	}
+	*ret_n = n;
+	return ENVOI_IO_OK;
+}
+
+/* Makes records of as much as there is room for. */
+static void gather(struct envoi_tls_link *link, const char *bytes, size_t n)
+{
+	size_t done = 0, part;
+	link->record_first = link->record_count = 0;
+	if (link->gathered == NULL
+		&& (link->gathered = malloc(ENVOI_TLS_GATHERED)) == NULL) {
+		return;
+	}
+	link->gathering = true;
+	while (done < n && link->record_count < ENVOI_TLS_RECORDS
+		&& ENVOI_TLS_GATHERED - link->gathered_length >= ENVOI_TLS_RECORD
+		&& SSL_write_ex(link->ssl, bytes + done, n - done, &part) == 1) {
+		done += part;
+		link->records[link->record_count++] =
+			(struct envoi_tls_record){link->gathered_length, part};
+	}
+	link->gathering = false;
+	/* Should one have failed, the next call will tell. */
+	ERR_clear_error();
+}
+
 enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *bytes,
 	size_t n, size_t *ret_n, struct envoi_error *err)
 {
@@ -268,6 +312,12 @@ enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *byte
 		return fail(link, FAILURE_TRANSPORT, err);
 	}
 	ERR_clear_error();
+	if (link->record_first == link->record_count && n > SSL3_RT_MAX_PLAIN_LENGTH) {
+		gather(link, bytes, n);
+	}
+	if (link->record_first < link->record_count) {
+		return flush(link, ret_n, err);
+	}
 	int ret = SSL_write_ex(link->ssl, bytes, n, ret_n);
 	link->write_wants = POLLOUT;
 	if (ret == 1) {
@@ -284,7 +334,9 @@ enum envoi_io envoi_tls_link_write(struct envoi_tls_link *link, const void *byte
 
 void envoi_tls_link_shutdown(struct envoi_tls_link *link)
 {
+	/* Octets that were not told as sent must not leave now. */
 	if (!link->established || link->broken || link->write_sys != 0
+		|| link->record_first < link->record_count
 		|| (SSL_get_shutdown(link->ssl) & SSL_SENT_SHUTDOWN) != 0) {
 		return;
 	}

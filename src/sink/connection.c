@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include "base/socket.h"
+
 /* For the client to read the last reply and close. */
 #define LINGER_US ((int64_t)1000000)
 
@@ -39,6 +41,7 @@ struct envoi_connection *envoi_connection_new(
 	connection->phase = CONNECTION_TALK;
 	connection->receiver = envoi_receiver_new(&shared->receiver);
 	if (connection->receiver != NULL) {
+		envoi_socket_set_nodelay(fd);
 		connection->stream = envoi_stream_new(fd);
 	}
 	if (connection->stream == NULL) {

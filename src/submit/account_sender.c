@@ -127,7 +127,6 @@ int envoi_account_use_login(struct envoi_account *face, struct envoi_error *err)
 {
 	struct account *account = (struct account *)face;
 	const char *domain = face->mail_domain;
-	const struct passwd *user = getpwuid(getuid());
 	char host[ENVOI_LIMIT_HOST + 1] = "", login[32], text[1024];
 	if (face->sender != NULL || face->sender_from_header) {
 		return 0;
@@ -141,6 +140,7 @@ int envoi_account_use_login(struct envoi_account *face, struct envoi_error *err)
 		envoi_error_hint(err, "--from ADDR, or --from '<>' for the null sender");
 		return -1;
 	}
+	const struct passwd *user = getpwuid(getuid());
 	(void)snprintf(login, sizeof(login), "uid-%ju", (uintmax_t)getuid());
 	(void)snprintf(text, sizeof(text), "%s@%s", user != NULL ? user->pw_name : login,
 		domain);

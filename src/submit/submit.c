@@ -248,7 +248,8 @@ static size_t count_channels(const struct envoi_request *request)
 	const rlim_t others = 16;
 	size_t count = request->sessions > 0 ? request->sessions : 1;
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+	if (count > 1 && getrlimit(RLIMIT_NOFILE, &limit) == 0
+		&& limit.rlim_cur != RLIM_INFINITY) {
 		rlim_t most = limit.rlim_cur > others ? (limit.rlim_cur - others) / 3 : 1;
 		count = count > most ? (size_t)most : count;
 	}

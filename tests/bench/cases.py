@@ -53,9 +53,9 @@ def writes(bench):
                 # EHLO; MAIL, RCPT, DATA; message and dot; QUIT. With BDAT one less.
                 ("DATA", {}, 4, 65536),
                 ("BDAT", {"bdat": True}, 3, 65536),
-                # STARTTLS; hello; finished; EHLO again; close. A record is 16 kB.
-                ("TLS, DATA", {"tls": True}, 9, 16384),
-                ("TLS, BDAT", {"tls": True, "bdat": True}, 8, 16384)):
+                # STARTTLS; hello; finished; EHLO again; close.
+                ("TLS, DATA", {"tls": True}, 9, 65536),
+                ("TLS, BDAT", {"tls": True, "bdat": True}, 8, 65536)):
             argv = bench.envoi(sink, **options, files=[small])
             variants.append((what, argv, None, lambda: sink.check(expected(small), "writes")))
             argv = bench.floor(sink, *(f"--{option}" for option in options), wire)
@@ -131,6 +131,22 @@ def big(bench):
                   beside=beside)
 
 
+def text(bench):
+    """The scan and the encoder beside copying the same octets."""
+    for what, options in (("CRLF", {"end": b"\r\n", "dots": False}),
+                          ("LF", {"dots": False}), ("LF and dots", {})):
+        path = bench.message(f"{what}.eml", octets=GIB // 10, **options)
+        speeds = {}
+        for line in bench.output([f"{TOOLS}/text", path, "15"]).splitlines():
+            name, speed = line.rsplit(" ", 1)
+            speeds[name] = float(speed) / 1e9
+        for name, speed in speeds.items():
+            beside = speeds["memory memcpy" if name.startswith("memory") else "file read"]
+            limit = "at least 1.5" if (what, name) == ("CRLF", "memory both") else ""
+            bench.row("text", f"{what}, {name}: GB/s", f"{speed:.2f}", limit, speed >= 1.5,
+                      beside=f"{speed / beside:.2f} of copying")
+
+
 def start(bench):
     """What one message costs a process, and what each further line and message."""
     small = bench.message("small.eml", octets=2000)
@@ -138,8 +154,9 @@ def start(bench):
     lines = bench.message("lines.eml", lines=30000)
     linking = bench.instructions([f"{TOOLS}/floor"])
 
-    def row(what, count):
+    def row(what, count, limit=0):
         bench.row("start", f"{what}: M instructions", f"{count / 1e6:.2f}",
+                  f"at most {limit} of linking" if limit else "", count <= limit * linking,
                   beside=f"{count / linking:.2f} of linking alone")
     row("linking with OpenSSL alone", linking)
     row("envoi --version", bench.instructions([ENVOI, "--version"]))
@@ -148,7 +165,7 @@ def start(bench):
                               ("2 kB, DATA, TLS", {"tls": True})):
             count = bench.instructions(bench.envoi(sink, **options, files=[small]))
             sink.check(expected(small), what)
-            row(what, count)
+            row(what, count, 0 if options.get("tls") else 1.15)
         counts = []
         for path in short, lines:
             counts.append(bench.allocations(bench.envoi(sink, files=[path])))
@@ -271,4 +288,4 @@ def queue(bench):
     del bench.environment["ENVOI_SPOOL"]
 
 
-ALL = {case.__name__: case for case in (memory, writes, window, big, start, recipients, queue)}
+ALL = {case.__name__: case for case in (memory, writes, window, big, text, start, recipients, queue)}

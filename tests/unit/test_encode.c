@@ -120,10 +120,13 @@ static void check_facts(
 	}
 	ck_assert_uint_eq(facts.longest, longest);
 	bool bare = false;
+	bool bare_lf = false;
 	for (size_t i = 0; i < n; i++) {
+		bare_lf = bare_lf || (in[i] == '\n' && (i == 0 || in[i - 1] != '\r'));
 		bare = bare || (in[i] == '\r' && (i + 1 == n || in[i + 1] != '\n'));
 	}
 	ck_assert_int_eq(facts.bare_cr, bare);
+	ck_assert_int_eq(facts.bare_lf, bare_lf);
 }
 
 /* All ways to feed one input. */
@@ -251,6 +254,90 @@ START_TEST(random_inputs)
 }
 END_TEST
 
+/* As a body does it: what passes stays where it is, in a block of its exact size. */
+static size_t pass_or_feed(
+	struct envoi_encoder *encoder, const char *in, size_t n, char *out)
+{
+	size_t o = 0;
+	while (n > 0) {
+		char *exact = malloc(n);
+		ck_assert(exact != NULL);
+		memcpy(exact, in, n);
+		size_t used = envoi_encoder_pass(encoder, exact, n);
+		ck_assert_uint_le(used, n);
+		memcpy(out + o, in, used);
+		o += used;
+		if (used < n) {
+			size_t more;
+			o += envoi_encoder_feed(
+				encoder, exact + used, n - used, out + o, 300, &more);
+			used += more;
+		}
+		free(exact);
+		ck_assert_uint_gt(used, 0);
+		in += used;
+		n -= used;
+	}
+	return o;
+}
+
+static void check_large(const char *in, size_t n, size_t split, bool stuff)
+{
+	struct envoi_encoder encoder;
+	char *want = malloc(3 * n + 2);
+	char *out = malloc(3 * n + 400);
+	size_t whole[3] = {0, split, n};
+	ck_assert(want != NULL && out != NULL);
+	size_t plain_len = reference(in, n, false, want);
+	size_t want_len = reference(in, n, stuff, want);
+	check_wire(want, want_len, stuff);
+	check_pieces(in, whole, 3, 3 * n + 8, stuff, want, want_len, plain_len);
+	check_pieces(in, whole, 3, 97, stuff, want, want_len, plain_len);
+	envoi_encoder_init(&encoder, stuff);
+	size_t o = pass_or_feed(&encoder, in, split, out);
+	o += pass_or_feed(&encoder, in + split, n - split, out + o);
+	o += envoi_encoder_finish(&encoder, out + o);
+	ck_assert_uint_eq(o, want_len);
+	ck_assert_int_eq(memcmp(out, want, o), 0);
+	ck_assert_uint_eq(encoder.octets, plain_len);
+	free(want);
+	free(out);
+}
+
+/* More than is looked at at once: line ends of one kind or both, and one thing
+ * that is not right at any place of it. */
+START_TEST(large_inputs)
+{
+	static const char *const wrong[] = {
+		"", "\r", "\n", ".", "\r\n.", "\n.", "\r.", "\r\r\n"};
+	static char in[4000];
+	unsigned state = 3u + (unsigned)_i;
+	for (unsigned round = 0; round < 60; round++) {
+		size_t n = 0, at = next_random(&state) % 1500;
+		bool put = false;
+		while (n < 1600 + round) {
+			for (unsigned k = next_random(&state) % 40; k > 0; k--) {
+				in[n++] = (char)('a' + k % 26);
+			}
+			if (n >= at && !put) {
+				const char *word = wrong[round % 8];
+				memcpy(in + n, word, strlen(word));
+				n += strlen(word);
+				put = true;
+			}
+			if (_i == 0 || (_i == 2 && next_random(&state) % 2 == 0)) {
+				in[n++] = '\r';
+			}
+			in[n++] = '\n';
+		}
+		for (int stuff = 0; stuff < 2; stuff++) {
+			check_large(in, n, 0, stuff != 0);
+			check_large(in, n, next_random(&state) % n, stuff != 0);
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("encode");
@@ -260,6 +347,7 @@ int main(void)
 		(int)(sizeof(inputs) / sizeof(inputs[0])));
 	tcase_add_loop_test(tc, all_short_inputs, 0, 2);
 	tcase_add_loop_test(tc, random_inputs, 0, 6);
+	tcase_add_loop_test(tc, large_inputs, 0, 3);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

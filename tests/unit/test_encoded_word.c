@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "message/encoded_word.h"
+#include "message/utf8.h"
 
 static const struct {
 	const char *text;

@@ -201,10 +201,10 @@ START_TEST(edges_of_blocks)
 	static char want[2 * ENVOI_LIMIT_BLOCK];
 	const char *edge = edges[_i].in;
 	make_folder();
-	for (size_t back = 0; back <= strlen(edge); back++) {
+	/* Blocks begin behind the header, or, of what goes out as it is, with it. */
+	for (size_t back = 0; back <= strlen(edge) + 7; back++) {
 		memset(in, 'x', sizeof(in));
 		memset(want, 'x', sizeof(want));
-		/* The blocks of the body begin behind the header. */
 		memcpy(in, "A:b\r\n\r\n", 7);
 		memcpy(want, "A:b\r\n\r\n", 7);
 		size_t at = 7 + ENVOI_LIMIT_BLOCK - back;
@@ -453,6 +453,30 @@ START_TEST(changed_before_it_is_sent)
 }
 END_TEST
 
+/* A small file goes out as it was when it was scanned. */
+START_TEST(small_ones_are_kept)
+{
+	static char text[ENVOI_LIMIT_KEPT + 1];
+	static char want[ENVOI_LIMIT_KEPT + 3];
+	size_t size = _i < 2 ? 10 : ENVOI_LIMIT_KEPT;
+	make_folder();
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "A:b\r\n\r\n", 7);
+	write_file(text, size);
+	struct envoi_message *message = take_one(file);
+	if (_i == 0) {
+		ck_assert_int_eq(unlink(file), 0);
+	} else {
+		write_file("Other: text\n", 12);
+	}
+	memcpy(want, text, size);
+	memcpy(want + size, "\r\n", 3);
+	check_body(message, true, want);
+	envoi_message_free(message);
+	remove_folder();
+}
+END_TEST
+
 /* A file that is replaced or removed stays as it was for those who have it
  * open; one that is changed in place never comes to its last octets. */
 START_TEST(changed_while_it_is_sent)
@@ -498,7 +522,7 @@ START_TEST(changed_unnoticed_by_the_file_system)
 	static char text[10000];
 	make_folder();
 	memset(text, 'x', sizeof(text));
-	memcpy(text, "A:b\n\n", 5);
+	memcpy(text, _i == 0 ? "A:b\n\nx\n" : "A:b\r\n\r\n", 7);
 	write_file(text, sizeof(text));
 	struct envoi_message *message = take_one(file);
 	ck_assert_int_eq(stat(file, &st), 0);
@@ -619,7 +643,8 @@ int main(void)
 	tcase_add_test(tc, a_fifo_is_read_to_its_end);
 	tcase_add_loop_test(tc, changed_before_it_is_sent, 0, 5);
 	tcase_add_loop_test(tc, changed_while_it_is_sent, 0, 5);
-	tcase_add_test(tc, changed_unnoticed_by_the_file_system);
+	tcase_add_loop_test(tc, small_ones_are_kept, 0, 3);
+	tcase_add_loop_test(tc, changed_unnoticed_by_the_file_system, 0, 2);
 	tcase_add_test(tc, missing_when_it_is_scanned);
 	tcase_add_test(tc, a_scan_is_stopped_between_blocks);
 	tcase_add_test(tc, nothing_is_freed_twice);

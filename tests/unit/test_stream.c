@@ -117,6 +117,8 @@ static void pull(struct flow *flow, size_t room)
 	}
 	ck_assert_uint_eq(wrong, 0);
 	flow->got += n;
+	/* What was not told as sent must not have been read. */
+	ck_assert_uint_le(flow->got, flow->sent);
 }
 
 /* Both ways at once; write and read sizes that fit nothing. */
