@@ -141,6 +141,10 @@ class Postfix:
         except FileNotFoundError:
             return ""
 
+    def accepted(self):
+        """How many messages its smtpd has taken or begun to take, for whomever."""
+        return len(re.findall(r"/smtpd\[\d+\]: [0-9A-F]+: client=", self.log()))
+
     def stop(self):
         self.process.stop()
 
