@@ -83,8 +83,8 @@ out:
 
 class Exim:
     """One running Exim and its port, or, with daemon=False, just its root. relay: the port on
-    this machine that takes mail for anybody elsewhere. more: further lines at the top of the
-    configuration."""
+    this machine that takes mail for anybody elsewhere. more: lines at the top of the
+    configuration, in place of those that are here."""
 
     def __init__(self, root, relay=None, daemon=True, more=""):
         self.root, self.boxes, self.read = root, {}, set()
@@ -98,12 +98,15 @@ class Exim:
         self.write("dev/null", "")
         os.chmod(root + "/dev/null", 0o666)
         ids = f"{user.pw_uid}:{user.pw_gid}"
-        self.write("etc/passwd", f"root:x:0:0:Charlie Root:/:\n{USER}:x:{ids}::/:\nDebian-exim:x:{ids}::/:\n")
+        self.write("etc/passwd", f"root:x:0:0:root:/:\n{USER}:x:{ids}::/:\nDebian-exim:x:{ids}::/:\n")
         self.write("etc/group", f"root:x:0:\n{USER}:x:{user.pw_gid}:\nDebian-exim:x:{user.pw_gid}:\n")
         self.write("etc/hosts", "127.0.0.1 localhost\n")
         self.write("etc/services", "smtp 25/tcp\n")
-        self.write("etc/exim4/exim4.conf", more + CONFIGURATION.format(
-            user=USER, routers=ROUTER.format(port=relay) if relay else "", transports=TRANSPORT if relay else ""))
+        text = CONFIGURATION.format(
+            user=USER, routers=ROUTER.format(port=relay) if relay else "", transports=TRANSPORT if relay else "")
+        for name in re.findall(r"(?m)^(\w+) =", more):
+            text = re.sub(rf"(?m)^{name} =.*\n", "", text, count=1)
+        self.write("etc/exim4/exim4.conf", more + text)
         copy_programs(root, ["usr/sbin/exim4"])
         self.process = None
         if daemon:
