@@ -5,11 +5,9 @@ it needs are copied into a folder which then is its root.
 """
 
 import os
-import re
 import shutil
-import subprocess
 
-from support import PACKAGES, Process, package_file, start_on_free_port
+from support import PACKAGES, Process, copy_programs, package_file, start_on_free_port
 
 USER = 8  # mail, as everywhere in Debian; inside the root it owns the mailboxes
 
@@ -52,21 +50,10 @@ class DovecotRoot:
             f.write(text)
 
     def copy_programs(self):
-        for name in ("usr/sbin/dovecot", "usr/bin/doveconf"):
-            shutil.copy2(f"{PACKAGES}/{name}", f"{self.root}/{name}")
         shutil.copytree(f"{PACKAGES}/usr/lib/dovecot", f"{self.root}/usr/lib/dovecot", symlinks=True)
-        libraries = f"{PACKAGES}/usr/lib/dovecot:{PACKAGES}/usr/lib/x86_64-linux-gnu:{PACKAGES}/lib/x86_64-linux-gnu"
-        programs = [f"{PACKAGES}/usr/sbin/dovecot", f"{PACKAGES}/usr/bin/doveconf"]
-        programs += [package_file(f"usr/lib/dovecot/{name}") for name in PROGRAMS + self.PROGRAMS]
-        found = subprocess.run(
-            ["ldd", *programs], env={"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": libraries},
-            stdout=subprocess.PIPE, check=True, text=True,
-        ).stdout
-        for path in set(re.findall(r"(/\S+) \(0x", found)):
-            inside = path.removeprefix(PACKAGES)
-            if not inside.startswith("/usr/lib/dovecot/"):
-                os.makedirs(os.path.dirname(self.root + inside), exist_ok=True)
-                shutil.copy2(path, self.root + inside)
+        programs = ["usr/sbin/dovecot", "usr/bin/doveconf"]
+        programs += [f"usr/lib/dovecot/{name}" for name in PROGRAMS + self.PROGRAMS]
+        copy_programs(self.root, programs)
 
     def start(self, port):
         self.write("etc/dovecot/dovecot.conf", self.configuration(port))

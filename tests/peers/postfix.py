@@ -92,7 +92,8 @@ postlog unix-dgram n - n - 1 postlogd
 
 class Postfix:
     """One running Postfix: port, tls_port (TLS from the start), bare_port (no extensions) and
-    strict_port (421 after a few errors). more: further lines of main.cf."""
+    strict_port (421 after a few errors). more: lines of main.cf, in place of those that are
+    here."""
 
     def __init__(self, folder, cert, key, sink_port, more=""):
         self.folder, self.boxes, self.read = folder, {}, set()
@@ -109,9 +110,13 @@ class Postfix:
         self.make("queue/public", owner.pw_uid, group.pw_gid, 0o710)
         self.make("conf", 0, 0, 0o755)
         self.write("boxes", "/^box[^@]*@(example\\.org|xn--bcher-kva\\.example|bücher\\.example)$/ all/\n")
-        self.write("conf/main.cf", MAIN.format(
+        main = MAIN.format(
             packages=PACKAGES, folder=folder, owner=OWNER, group=GROUP, uid=owner.pw_uid,
-            cert=cert, key=key, sink_port=sink_port) + more)
+            cert=cert, key=key, sink_port=sink_port)
+        for name in re.findall(r"(?m)^(\w+) =", more):
+            # Its programs complain of what is there twice, and the log's writer to itself.
+            main = re.sub(rf"(?m)^{name} =.*\n(?:[ \t].*\n)*", "", main)
+        self.write("conf/main.cf", main + more)
         self.process, self.port = start_on_free_port(self.start)
         wait_for("submissions port", lambda: re.search("daemon started", self.log()))
 
@@ -140,6 +145,10 @@ class Postfix:
             return read_file(self.folder + "/log").decode(errors="replace")
         except FileNotFoundError:
             return ""
+
+    def accepted(self):
+        """How many messages its smtpd has taken or begun to take, for whomever."""
+        return len(re.findall(r"/smtpd\[\d+\]: [0-9A-F]+: client=", self.log()))
 
     def stop(self):
         self.process.stop()

@@ -35,6 +35,22 @@ def package_file(path):
     return full
 
 
+def copy_programs(root, programs):
+    """Copies programs out of the packages into the folder root, each to its own path, with the
+    libraries that they need."""
+    paths = [package_file(program) for program in programs]
+    folders = ["usr/lib/dovecot", "usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"]
+    environment = {
+        "PATH": os.environ["PATH"], "LD_LIBRARY_PATH": ":".join(f"{PACKAGES}/{f}" for f in folders)}
+    found = subprocess.run(
+        ["ldd", *paths], env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
+    for path in {*paths, *re.findall(r"(/\S+) \(0x", found)}:
+        inside = root + path.removeprefix(PACKAGES)
+        if not os.path.exists(inside):
+            os.makedirs(os.path.dirname(inside), exist_ok=True)
+            shutil.copy2(path, inside)
+
+
 def need_root(who):
     if os.geteuid() != 0:
         raise unittest.SkipTest(f"{who} can only be started by root")
