@@ -245,8 +245,8 @@ static int read_lines(const struct plan *plan, uint64_t from, uint64_t to,
 	if (envoi_view_open(&view, plan->message->source, err) != 0) {
 		return -1;
 	}
-	int result = envoi_reader_init(
-		&reader, &view, from, to, ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE, err);
+	int result = 0;
+	envoi_reader_init(&reader, &view, from, to, ENVOI_LIMIT_BLOCK, ENVOI_MBOX_NONE);
 	while (result == 0 && (result = envoi_reader_next(&reader, &span, err)) == 0
 		&& span.len > 0) {
 		for (size_t i = 0; i < span.len && result == 0; i++) {
