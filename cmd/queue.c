@@ -409,7 +409,8 @@ static void run_watch(struct queue_command *command)
 		return;
 	}
 	struct watch watch;
-	if (watch_init(&watch, command->queue, &err) != 0) {
+	if (envoi_queue_guard(command->queue, &err) != 0
+		|| watch_init(&watch, command->queue, &err) != 0) {
 		note(command, &err);
 		return;
 	}

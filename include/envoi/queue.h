@@ -73,6 +73,9 @@ const char *envoi_queue_path(const struct envoi_queue *queue);
 bool envoi_queue_is_shared(const struct envoi_queue *queue);
 /** All messages are ours to see, and to deliver. */
 bool envoi_queue_is_ours(const struct envoi_queue *queue);
+/** Makes us the only one who watches it, until it is closed; others may run it once
+ * all the same. TEMPORARY: another process is that. */
+int envoi_queue_guard(struct envoi_queue *queue, struct envoi_error *err);
 
 /* -- envelopes ----------------------------------------------------------------- */
 
@@ -124,6 +127,9 @@ struct envoi_queue_setting {
 
 /** All texts are free of control characters. NULL: none. */
 struct envoi_queue_envelope {
+	/** For a new message: the id it is to have, of envoi_queue_make_id(); NULL: any.
+	 */
+	const char *id;
 	/** "" is the null sender. */
 	const char *sender;
 	const struct envoi_queue_recipient *recipients;
@@ -152,6 +158,9 @@ struct envoi_queue_envelope {
 };
 
 /* -- adding -------------------------------------------------------------------- */
+
+/** An id that no message has: for whoever writes it into the message. SYSTEM. */
+int envoi_queue_make_id(char id[ENVOI_QUEUE_ID_SIZE], struct envoi_error *err);
 
 /** Writes a message to the spool, in two steps or more. */
 struct envoi_draft;

@@ -20,7 +20,8 @@
 
 struct envoi_draft {
 	struct envoi_queue *queue;
-	char id[ENVOI_QUEUE_ID_SIZE];
+	/** Its name in the queue, and in tmp/. */
+	char id[ENVOI_QUEUE_ID_SIZE], temporary[ENVOI_QUEUE_ID_SIZE];
 	int fd;
 	/** It is to be dropped; it has a name in tmp/. */
 	bool made, named;
@@ -53,7 +54,8 @@ int envoi_draft_new(struct envoi_queue *queue, struct envoi_draft **ret_draft,
 		envoi_draft_free(draft);
 		return -1;
 	}
-	draft->fd = envoi_folder_make(queue, draft->id, &draft->named, err);
+	memcpy(draft->temporary, draft->id, sizeof(draft->id));
+	draft->fd = envoi_folder_make(queue, draft->temporary, &draft->named, err);
 	if (draft->fd < 0) {
 		envoi_draft_free(draft);
 		return -1;
@@ -69,7 +71,7 @@ void envoi_draft_free(struct envoi_draft *draft)
 		return;
 	}
 	if (draft->made) {
-		envoi_folder_drop(draft->queue, draft->named ? draft->id : NULL);
+		envoi_folder_drop(draft->queue, draft->named ? draft->temporary : NULL);
 	}
 	if (draft->fd >= 0) {
 		(void)envoi_gnu_unlock(draft->fd);
@@ -149,6 +151,9 @@ int envoi_draft_address(struct envoi_draft *draft,
 	envoi_buffer_init(&octets, ENVOI_LIMIT_ENVELOPE);
 	int result = envoi_format_put_envelope(&octets, envelope, err);
 	struct envoi_span span = envoi_buffer_span(&octets);
+	if (envelope->id != NULL && envoi_queue_is_id(envelope->id)) {
+		memcpy(draft->id, envelope->id, sizeof(draft->id));
+	}
 	if (result == 0) {
 		draft->head = (struct envoi_format_head){
 			.version = ENVOI_FORMAT_VERSION,
@@ -220,8 +225,8 @@ int envoi_draft_commit(struct envoi_draft *draft, struct envoi_entry **ret_entry
 			queue, ENVOI_QUEUE_MAIL, draft->id, draft->fd, &entry, err);
 	}
 	if (result == 0) {
-		result = envoi_folder_publish(
-			queue, draft->id, draft->id, draft->fd, &draft->named, err);
+		result = envoi_folder_publish(queue, draft->temporary, draft->id,
+			draft->fd, &draft->named, err);
 		draft->made = result != 0;
 	}
 	if (entry != NULL) {

@@ -111,8 +111,6 @@ struct envoi_entry {
 
 /* queue.c */
 bool envoi_queue_is_id(const char *name);
-/** SYSTEM. */
-int envoi_queue_make_id(char id[ENVOI_QUEUE_ID_SIZE], struct envoi_error *err);
 const char *envoi_queue_place_name(enum envoi_queue_place place);
 /** fsync(2) of a folder; what cannot be synced at all is no error. -1 with errno. */
 int envoi_queue_sync_folder(int fd);

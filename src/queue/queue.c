@@ -44,6 +44,16 @@ bool envoi_queue_is_ours(const struct envoi_queue *queue)
 	return queue->keeper == NULL;
 }
 
+int envoi_queue_guard(struct envoi_queue *queue, struct envoi_error *err)
+{
+	/* Where folders cannot be locked, two watch: each message has its own lock. */
+	if (envoi_gnu_lock(queue->tmp) != 0 && errno == EWOULDBLOCK) {
+		return envoi_error_set(err, ENVOI_STATUS_TEMPORARY,
+			"queue '%s' is watched by another process", queue->path);
+	}
+	return 0;
+}
+
 /* -- opening ------------------------------------------------------------------- */
 
 /* Others could put in or take out what they like. */
