@@ -349,8 +349,10 @@ int connection_keep(struct connection *c, struct envoi_queue_envelope *envelope,
 	if (keep_options(c, err) != 0) {
 		return -1;
 	}
-	if (c->files.file != NULL
-		&& (c->kept_file = absolute(c->files.file, err)) == NULL) {
+	const char *named = getenv("ENVOI_CONFIG");
+	const char *file = c->files.file != NULL ? c->files.file : named;
+	if (file != NULL && file[0] != '\0' && c->kept_file == NULL
+		&& (c->kept_file = absolute(file, err)) == NULL) {
 		return -1;
 	}
 	const char *name = c->chain.count > 0 ? c->chain.accounts[0]->name : NULL;

@@ -107,11 +107,11 @@ static int take_arguments(struct sendmail *sendmail, struct sendmail_message *me
 	return 0;
 }
 
-/* What is wrong before anybody is tried: said, and kept if it has to be. */
-static enum envoi_status give_up(
+/* There is no way out: it goes into the queue, until somebody mends that. */
+static enum envoi_status keep_for_later(
 	struct sendmail_message *message, const struct envoi_error *err)
 {
-	(void)fail(message->sendmail, err);
+	sendmail_syslog(message->sendmail, true, err->text);
 	message->sendmail->account_ready = false;
 	message->error = *err;
 	return sendmail_send(message);
@@ -133,7 +133,9 @@ static enum envoi_status deliver(struct sendmail *sendmail, int argc, char **arg
 	} else if (read_input(sendmail, &message, &reading) != 0) {
 		status = fail(sendmail, &reading);
 	} else if (opened != 0) {
-		status = give_up(&message, &err);
+		status = err.status == ENVOI_STATUS_USAGE
+				 ? fail(sendmail, &err)
+				 : keep_for_later(&message, &err);
 	} else {
 		set_notifications(sendmail, &envid);
 		status = sendmail_send(&message);
@@ -235,30 +237,7 @@ static enum envoi_status check_config(struct sendmail *sendmail)
 	return envoi_config_check(c->config, print_line, NULL);
 }
 
-static enum envoi_status no_queue(struct sendmail *sendmail)
-{
-	struct envoi_error err;
-	(void)envoi_error_set(&err, ENVOI_STATUS_REFUSED,
-		"there is no queue to be run again and again");
-	return fail(sendmail, &err);
-}
-
 /* -- the command ------------------------------------------------------------- */
-
-/* envoi queue does what mailq does, and -q: all of it, now, in silence. */
-static enum envoi_status list_queue(void)
-{
-	char command[] = "queue", list[] = "list";
-	char *argv[] = {command, list, NULL};
-	return (enum envoi_status)cmd_queue(2, argv);
-}
-
-static enum envoi_status run_queue(void)
-{
-	char command[] = "queue", word[] = "run", now[] = "--now", quiet[] = "--quiet";
-	char *argv[] = {command, word, now, quiet, NULL};
-	return (enum envoi_status)cmd_queue(4, argv);
-}
 
 static enum envoi_status run(struct sendmail *sendmail, int argc, char **argv)
 {
@@ -271,20 +250,19 @@ static enum envoi_status run(struct sendmail *sendmail, int argc, char **argv)
 	case SENDMAIL_DIALOGUE:
 		return sendmail_dialogue(sendmail);
 	case SENDMAIL_LIST:
-		return list_queue();
+		return sendmail_list(sendmail);
 	case SENDMAIL_ALIASES:
 		return check_aliases(sendmail);
 	case SENDMAIL_VERIFY:
 		return verify(sendmail, argc, argv);
 	case SENDMAIL_COUNT:
-		puts("0");
-		return ENVOI_STATUS_OK;
+		return sendmail_count(sendmail);
 	case SENDMAIL_CHECK:
 		return check_config(sendmail);
 	case SENDMAIL_LOOP:
-		return no_queue(sendmail);
+		return sendmail_loop(sendmail);
 	case SENDMAIL_RUN:
-		return run_queue();
+		return sendmail_run(sendmail);
 	case SENDMAIL_STATISTICS:
 	case SENDMAIL_VERSION:
 		break;
@@ -306,9 +284,13 @@ static int start(enum sendmail_name name, int argc, char **argv)
 		hygiene_drain(STDIN_FILENO);
 	} else {
 		sendmail.connection.ui.verbose = sendmail.flags.verbose;
+		if (sendmail.flags.queue != NULL) {
+			(void)setenv("ENVOI_SPOOL", sendmail.flags.queue, 1);
+		}
 		status = run(&sendmail, argc, argv);
 	}
 	status = ui_close(&sendmail.connection.ui, status);
+	envoi_queue_close(sendmail.queue);
 	envoi_aliases_free(sendmail.aliases);
 	free(sendmail.sender);
 	connection_finish(&sendmail.connection);

@@ -290,6 +290,10 @@ int sendmail_open(struct sendmail *sendmail, struct envoi_error *err)
 			/* No option named it. */
 			err->status = ENVOI_STATUS_CONFIG;
 		}
+		/* It may be kept all the same, and is somebody's then. */
+		if (sendmail->sender == NULL) {
+			(void)make_sender(sendmail, &cause);
+		}
 		return -1;
 	}
 	open_log(sendmail);

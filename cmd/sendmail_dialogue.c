@@ -1,6 +1,7 @@
 /*
  * -bs: mail by an SMTP dialogue on stdin and stdout, for programs that would
- * talk to a server. A message is answered with 250 when the relay has it.
+ * talk to a server. A message is answered with 250 when it is safe: the relay has
+ * it, or the queue.
  *
  * Nothing is ever said on stderr: callers take that for a failure to start.
  */
@@ -24,6 +25,8 @@ struct dialogue {
 	struct sendmail *sendmail;
 	/** What the account was chosen for, as it was said; NULL: none yet. */
 	char *sender;
+	/** Why there is no account: it goes into the queue. */
+	struct envoi_error error;
 };
 
 /* Forgets the account, for the next sender. */
@@ -59,12 +62,17 @@ static int take_sender(
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
 	dialogue->sendmail->flags.sender = dialogue->sender;
-	if (sendmail_open(dialogue->sendmail, err) != 0) {
-		sendmail_syslog(dialogue->sendmail, true, err->text);
-		close_account(dialogue);
-		return -1;
+	if (sendmail_open(dialogue->sendmail, err) == 0) {
+		return 0;
 	}
-	return 0;
+	sendmail_syslog(dialogue->sendmail, true, err->text);
+	dialogue->error = *err;
+	if (err->status != ENVOI_STATUS_USAGE
+		&& sendmail_queue_open(dialogue->sendmail) == 0) {
+		return 0;
+	}
+	close_account(dialogue);
+	return -1;
 }
 
 /* One address, in its brackets: a list of several is none. */
@@ -98,8 +106,9 @@ static int take_address(
 	return result;
 }
 
-/* "queued as 4F2A" of the relay's reply, in the words that programs look for. */
-static void answer_delivered(
+/* In the words that programs look for: "queued as 4F2A" of the relay's reply, else
+ * the id in our own queue. */
+static void answer_taken(
 	const struct sendmail_message *message, struct envoi_dialogue_answer *answer)
 {
 	static const char words[] = "queued as ";
@@ -116,6 +125,9 @@ static void answer_delivered(
 	if (n > 0) {
 		(void)snprintf(answer->text, sizeof(answer->text), "Ok: queued as %.*s",
 			(int)n, id);
+	} else if (message->stored) {
+		(void)snprintf(answer->text, sizeof(answer->text), "Ok: queued as %s",
+			message->id);
 	} else {
 		(void)snprintf(answer->text, sizeof(answer->text), "Ok: %.300s",
 			message->reply[0] != '\0' ? message->reply : "delivered");
@@ -147,7 +159,11 @@ static bool take_message(void *context, const char *sender, const char *const *r
 {
 	struct dialogue *dialogue = context;
 	struct sendmail *sendmail = dialogue->sendmail;
-	struct sendmail_message message = {.sendmail = sendmail, .input = input};
+	struct sendmail_message message = {
+		.sendmail = sendmail,
+		.input = input,
+		.error = dialogue->error,
+	};
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	enum envoi_status status = ENVOI_STATUS_OK;
 	int result = take_sender(dialogue, sender, &err);
@@ -162,8 +178,8 @@ static bool take_message(void *context, const char *sender, const char *const *r
 		*answer =
 			(struct envoi_dialogue_answer){.code = 451, .enhanced = "4.3.0"};
 		(void)snprintf(answer->text, sizeof(answer->text), "%.380s", err.text);
-	} else if (status == ENVOI_STATUS_OK || message.delivered_count > 0) {
-		answer_delivered(&message, answer);
+	} else if (status == ENVOI_STATUS_OK || sendmail_is_taken(&message)) {
+		answer_taken(&message, answer);
 	} else {
 		answer_failed(&message, status, answer);
 	}

@@ -41,8 +41,8 @@ int sendmail_fail(struct sendmail_message *message, const char *address, size_t 
 	}
 	memcpy(copy, address, n);
 	copy[n] = '\0';
-	message->failures[message->failure_count++] =
-		(struct sendmail_failure){copy, *why, permanent};
+	message->failures[message->failure_count++] = (struct sendmail_failure){
+		.address = copy, .error = *why, .permanent = permanent};
 	return 0;
 }
 

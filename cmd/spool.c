@@ -13,6 +13,7 @@
 
 #include <envoi/report.h>
 
+#include "hygiene.h"
 #include "privilege.h"
 
 /* -- where ----------------------------------------------------------------------- */
@@ -30,17 +31,18 @@ int spool_open_own(bool create, struct envoi_queue **ret_queue, struct envoi_err
 	char path[4096];
 	const char *named = named_spool();
 	const char *state = getenv("XDG_STATE_HOME");
-	const char *home = getenv("HOME");
+	char home[400];
 	int n;
+	hygiene_home(home, sizeof(home));
 	if (named != NULL) {
 		n = snprintf(path, sizeof(path), "%s", named);
 	} else if (state != NULL && state[0] == '/') {
 		n = snprintf(path, sizeof(path), "%s/envoi/queue", state);
-	} else if (home != NULL && home[0] == '/') {
+	} else if (home[0] == '/') {
 		n = snprintf(path, sizeof(path), "%s/.local/state/envoi/queue", home);
 	} else {
 		(void)envoi_error_set(err, ENVOI_STATUS_CONFIG,
-			"there is no place for a queue: HOME is not set");
+			"there is no place for a queue: no home directory");
 		envoi_error_hint(err, "ENVOI_SPOOL names one");
 		return -1;
 	}
@@ -255,18 +257,13 @@ static const char *notify_text(unsigned bits, char out[40])
 	return bits != 0 ? out : NULL;
 }
 
-static int store(struct adding *adding, struct envoi_message *message,
-	const struct envoi_envelope *own, struct envoi_error *err)
+int spool_put(struct envoi_queue *queue, const struct envoi_queue_envelope *way,
+	const char *const *addresses, const struct envoi_dsn *dsn,
+	struct envoi_message *message, struct envoi_entry **ret_entry,
+	struct envoi_error *err)
 {
-	const struct envoi_request *request = &adding->connection->request;
-	bool is_own = envoi_request_reads_envelopes(request);
-	const char *const *addresses =
-		is_own ? (const char *const *)own->recipients : request->recipients;
 	char notify[40];
-	struct envoi_queue_envelope envelope = adding->way;
-	envelope.count = is_own ? own->count : request->recipient_count;
-	envelope.sender = is_own && own->sender != NULL ? own->sender : request->sender;
-	envelope.message_id = envoi_message_facts(message)->message_id;
+	struct envoi_queue_envelope envelope = *way;
 	struct envoi_queue_recipient *recipients =
 		calloc(envelope.count + 1, sizeof(*recipients));
 	if (recipients == NULL) {
@@ -274,11 +271,32 @@ static int store(struct adding *adding, struct envoi_message *message,
 	}
 	for (size_t i = 0; i < envelope.count; i++) {
 		recipients[i].address = addresses[i];
-		recipients[i].notify = notify_text(request->dsn.notify, notify);
+		recipients[i].notify = notify_text(dsn->notify, notify);
 	}
 	envelope.recipients = recipients;
+	envelope.returned = dsn->ret;
+	envelope.envelope_id = dsn->envid;
+	envelope.message_id = envoi_message_facts(message)->message_id;
+	envelope.uid = getuid();
+	envelope.created = (int64_t)time(NULL);
+	int result = envoi_queue_add(queue, &envelope, message, ret_entry, err);
+	free(recipients);
+	return result;
+}
+
+static int store(struct adding *adding, struct envoi_message *message,
+	const struct envoi_envelope *own, struct envoi_error *err)
+{
+	const struct envoi_request *request = &adding->connection->request;
+	bool is_own = envoi_request_reads_envelopes(request);
+	const char *const *addresses =
+		is_own ? (const char *const *)own->recipients : request->recipients;
+	struct envoi_queue_envelope envelope = adding->way;
+	envelope.count = is_own ? own->count : request->recipient_count;
+	envelope.sender = is_own && own->sender != NULL ? own->sender : request->sender;
 	struct envoi_entry *entry = NULL;
-	int result = envoi_queue_add(adding->queue, &envelope, message, &entry, err);
+	int result = spool_put(
+		adding->queue, &envelope, addresses, &request->dsn, message, &entry, err);
 	if (result == 0 && adding->connection->ui.report) {
 		size_t length = 0;
 		char *line = envoi_report_queued(adding->connection->ui.format,
@@ -286,7 +304,6 @@ static int store(struct adding *adding, struct envoi_message *message,
 		ui_put(&adding->connection->ui, line, length);
 	}
 	envoi_entry_free(entry);
-	free(recipients);
 	return result;
 }
 
@@ -357,12 +374,8 @@ enum envoi_status spool_add(struct connection *c, const struct spool_times *time
 		ui_error(&err);
 		return err.status;
 	}
-	adding.way.uid = getuid();
-	adding.way.created = (int64_t)time(NULL);
 	adding.way.not_before = times->not_before;
 	adding.way.expires = times->expires;
-	adding.way.returned = c->request.dsn.ret;
-	adding.way.envelope_id = c->request.dsn.envid;
 	for (size_t i = 0; i < c->request.source_count; i++) {
 		status = envoi_status_worse(
 			status, add_source(&adding, c->request.sources[i]));
@@ -410,6 +423,10 @@ int spool_find_route(struct spool_route *route,
 		return -1;
 	}
 	*request = c->request;
+	if (!c->ui.report && !c->ui.verbose) {
+		/* The queue tells why it waits; cron would mail it at each try. */
+		request->observer.warn = NULL;
+	}
 	/* Each message has its own. */
 	request->sender = "";
 	return 0;

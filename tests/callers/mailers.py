@@ -33,7 +33,7 @@ class Mutt(Mailer):
     def sends(self, *more, words=WORDS, settings="", **checks):
         self.each_way(
             lambda how, box: self.mutt(how, box, *more, settings=settings),
-            words + " -- BOX@example.org BOX-bcc@example.org", refused=1, dead=1, **checks)
+            words + " -- BOX@example.org BOX-bcc@example.org", refused=1, **checks)
 
     def test_mutt(self):
         self.sends()
@@ -66,7 +66,7 @@ class SNail(Mailer):
             return self.start(how, "s-nail", "-:/", "-Ssendwait", "-Sttycharset=utf-8", "-Snosave",
                               "-s", SUBJECT, *bcc, *more, f"{box}@example.org", stdin=TEXT.encode())
 
-        self.each_way(send, words, refused=None, dead=None, **checks)
+        self.each_way(send, words, refused=None, **checks)
 
     def test_s_nail(self):
         self.sends()
@@ -90,7 +90,7 @@ class BSDMailx(Mailer):
                 "Content-Type: text/plain; charset=utf-8", "-a", "Content-Transfer-Encoding: 8bit",
                 f"{box}@example.org", stdin=TEXT.encode())
 
-        self.each_way(send, words, refused=None, dead=None,
+        self.each_way(send, words, refused=None,
                       check=lambda box: self.assert_message(box, subject="hello"), **checks)
 
     def test_bsd_mailx(self):
@@ -109,7 +109,7 @@ class Mailutils(Mailer):
                 how, "mail.mailutils", "-N", "-E", "set nosave", "-E", "set nodot", "-s", SUBJECT, *bcc, *more,
                 f"{box}@example.org", stdin=TEXT.encode())
 
-        self.each_way(send, words, refused=None, dead=None, **checks)
+        self.each_way(send, words, refused=None, **checks)
 
     HEADER = ["-a", "MIME-Version: 1.0", "-a", "Content-Type: text/plain; charset=utf-8",
               "-a", "Content-Transfer-Encoding: 8bit"]
@@ -162,7 +162,7 @@ class Git(Mailer):
         return message
 
     def test_send_email(self):
-        self.each_way(self.send, "-i BOX@example.org", refused=67, dead=75,
+        self.each_way(self.send, "-i BOX@example.org", refused=67,
                       said=self.SENT, check=lambda box: self.assert_patch(box, 0))
 
     def test_send_email_with_a_sender_and_bcc(self):
@@ -170,7 +170,7 @@ class Git(Mailer):
             bcc = [f"--bcc={box}-bcc@example.org"] if how not in ("refused", "dead") else []
             return self.send(how, box, f"--envelope-sender={FROM}", *bcc)
 
-        self.each_way(send, "-f alice@example.org -i BOX@example.org BOX-bcc@example.org", refused=67, dead=75,
+        self.each_way(send, "-f alice@example.org -i BOX@example.org BOX-bcc@example.org", refused=67,
                       said=self.SENT, check=lambda box: self.assert_patch(box, 0))
 
     def test_send_email_series(self):

@@ -16,6 +16,7 @@ class Relay:
         self.replies = {key.upper(): text for key, text in replies.items()}
         self.messages = []
         self.commands = []
+        self.accepted = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
@@ -33,6 +34,7 @@ class Relay:
             except OSError:
                 return
             client.settimeout(PATIENCE)
+            self.accepted += 1
             with client, client.makefile("rwb") as file:
                 try:
                     self.talk(file)
@@ -48,7 +50,9 @@ class Relay:
         file.flush()
 
     def talk(self, file):
-        self.say(file, self.reply("GREETING", "220 relay.example ESMTP"))
+        greeting = self.reply("GREETING", "220 relay.example ESMTP")
+        if greeting != "silence":
+            self.say(file, greeting)
         sender, recipients = None, []
         for line in file:
             command = line.decode("utf-8", "replace").rstrip("\r\n")
