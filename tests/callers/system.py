@@ -5,16 +5,28 @@ had as a package, or would need the machine's disks to fail, is called with the 
 standard input, descriptors and environment.
 """
 
+import array
+import fcntl
 import glob
 import re
 import signal
 import subprocess
-import time
+import termios
 
-from support import read_file, write_file
+from support import read_file, wait_for, write_file
 from world import TEXT, CallerCase
 
 NOISE = "\n".join(["From here", ".", "..", ".dot", "Grüße", "x" * 900, "tab\there", "the end"])
+
+
+def wait_until_read(run):
+    """Until envoi has all that was written, and waits for more."""
+    def is_read():
+        left = array.array("i", [0])
+        fcntl.ioctl(run.stdin, termios.FIONREAD, left)
+        return left[0] == 0
+
+    wait_for("somebody who reads", is_read, alive=run)
 
 
 class Cron(CallerCase):
@@ -151,12 +163,11 @@ class AsTheyDo(CallerCase):
         run = subprocess.Popen(self.world.command("direct", *words), stdin=subprocess.PIPE)
         run.stdin.write(self.CRONIE.replace("BOX", box).encode() + b"\nfirst\n")
         run.stdin.flush()
-        time.sleep(0.7)
+        wait_until_read(run)
         self.assertIsNone(run.poll())
         run.kill()
         run.stdin.close()
         run.wait()
-        time.sleep(0.5)
         self.assertTrue(self.world.postfix.is_empty(box))
 
     def test_cronie_with_a_slow_job(self):
@@ -166,7 +177,7 @@ class AsTheyDo(CallerCase):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         run.stdin.write(self.CRONIE.replace("BOX", box).encode() + b"\nfirst\n")
         run.stdin.flush()
-        time.sleep(2)
+        wait_until_read(run)
         out, err = run.communicate(b"second")
         self.assertEqual((run.returncode, out, err), (0, b"", b""))
         content = self.arrived(box)
@@ -227,7 +238,7 @@ class AsTheyDo(CallerCase):
                                    stdin=subprocess.PIPE, stderr=subprocess.PIPE)
             run.stdin.write(b"Subject: x\n\nhello\n")
             run.stdin.flush()
-            time.sleep(0.7)
+            wait_until_read(run)
             run.send_signal(number)
             run.communicate()
             self.assertNotEqual(run.returncode, 0)
