@@ -374,6 +374,10 @@ int connection_restore(struct connection *c, const char *keyword, const char *va
 		c->request.without = (uint32_t)strtoul(value, NULL, 10);
 		return 0;
 	}
+	if (strcmp(keyword, CONNECTION_KEPT_BOUNCES) == 0) {
+		c->bounces = true;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		if (strcmp(settings[i].keyword, keyword) == 0) {
 			return set_value(c, &settings[i], value, err);

@@ -97,11 +97,16 @@ struct connection {
 	size_t said_count;
 	/** Absolute path of files.file, when it is kept; owned. */
 	char *kept_file;
+	/** The sender is to be told of failures, whatever the account says. */
+	bool bounces;
 	/** Nobody will be connected to: there is nothing to log. */
 	bool offline;
 	/** Not even a server is needed, and stdout is not for a report. */
 	bool serverless;
 };
+
+/** A setting of messages whose sender asked for bounces; its value does not matter. */
+#define CONNECTION_KEPT_BOUNCES ".bounces"
 
 void connection_init(struct connection *c);
 void connection_finish(struct connection *c);

@@ -30,6 +30,7 @@ void spool_notices(struct spool_route *route, struct envoi_notices *ret)
 	if (account->bounces != ENVOI_BOUNCES_DEFAULT) {
 		ret->bounces = account->bounces == ENVOI_BOUNCES_ON;
 	}
+	ret->bounces = ret->bounces || route->connection.bounces;
 	if (account->helo != NULL) {
 		ret->host = account->helo;
 	}

@@ -51,6 +51,32 @@ static void watch_signals(struct sendmail *sendmail)
 	(void)signal(SIGHUP, SIG_IGN);
 }
 
+/* -oem holds for what is found out later as well; in the queue of all users it is so
+ * in any case. *ret_settings is to be freed. */
+static int ask_for_bounces(const struct sendmail *sendmail,
+	struct envoi_queue_envelope *way, struct envoi_queue_setting **ret_settings,
+	struct envoi_error *err)
+{
+	enum sendmail_errors errors = sendmail->flags.errors;
+	*ret_settings = NULL;
+	if ((errors != SENDMAIL_ERRORS_MAIL && errors != SENDMAIL_ERRORS_MAIL_ONLY)
+		|| spool_is_shared(sendmail->queue)) {
+		return 0;
+	}
+	struct envoi_queue_setting *all = calloc(way->setting_count + 1, sizeof(*all));
+	if (all == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	for (size_t i = 0; i < way->setting_count; i++) {
+		all[i] = way->settings[i];
+	}
+	all[way->setting_count++] = (struct envoi_queue_setting){
+		.keyword = CONNECTION_KEPT_BOUNCES, .value = "on"};
+	way->settings = all;
+	*ret_settings = all;
+	return 0;
+}
+
 int sendmail_store(struct sendmail_message *message, struct envoi_error *err)
 {
 	struct sendmail *sendmail = message->sendmail;
@@ -63,7 +89,9 @@ int sendmail_store(struct sendmail_message *message, struct envoi_error *err)
 	if (sendmail->queue == NULL || message->id[0] == '\0') {
 		return -1;
 	}
-	if (connection_keep(c, &way, err) != 0) {
+	struct envoi_queue_setting *settings = NULL;
+	if (connection_keep(c, &way, err) != 0
+		|| ask_for_bounces(sendmail, &way, &settings, err) != 0) {
 		sendmail_syslog(sendmail, true, err->text);
 		return -1;
 	}
@@ -71,6 +99,7 @@ int sendmail_store(struct sendmail_message *message, struct envoi_error *err)
 	int result = spool_put(sendmail->queue, &way,
 		(const char *const *)message->ready.recipients, &c->request.dsn,
 		message->mail, &message->entry, err);
+	free(settings);
 	if (result != 0) {
 		sendmail_syslog(sendmail, true, err->text);
 	}

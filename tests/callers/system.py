@@ -234,8 +234,9 @@ class AsTheyDo(CallerCase):
         """Nodemailer, lettre: SIGINT says that nothing is to be sent."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             box = self.box()
-            run = subprocess.Popen(self.world.command("direct", "sendmail", "-i", f"{box}@example.org"),
-                                   stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            # A shell's job in the background ignores SIGINT, and so would envoi.
+            words = ["env", f"--default-signal={number.value}", "sendmail", "-i", f"{box}@example.org"]
+            run = subprocess.Popen(self.world.command("direct", *words), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
             run.stdin.write(b"Subject: x\n\nhello\n")
             run.stdin.flush()
             wait_until_read(run)

@@ -47,17 +47,37 @@ shift 3 && exec "$@"
 
 # Keeps what envoi is given, and is envoi.
 RECORDER = """#!/usr/bin/python3
-import json, os, sys
+import json, os, subprocess, sys, threading
+def keep(kind, text):
+    with open({kept!r} + "/" + kind, "wb") as f:
+        f.write(text)
+def talk():
+    # Both sides wait for each other.
+    envoi = subprocess.Popen(["sendmail", *sys.argv[1:]], executable={binary!r}, stdin=-1, stdout=-1)
+    def answer():
+        while part := os.read(envoi.stdout.fileno(), 65536):
+            os.write(1, part)
+    answers = threading.Thread(target=answer)
+    answers.start()
+    given = b""
+    while part := os.read(0, 65536):
+        given += part
+        keep("stdin", given)
+        envoi.stdin.write(part)
+        envoi.stdin.flush()
+    envoi.stdin.close()
+    answers.join()
+    sys.exit(envoi.wait())
+keep("words", json.dumps(sys.argv[1:]).encode())
+if "-bs" in sys.argv:
+    talk()
 given = b""
 while True:
     part = os.read(0, 65536)
     if not part:
         break
     given += part
-with open({kept!r} + "/stdin", "wb") as f:
-    f.write(given)
-with open({kept!r} + "/words", "w") as f:
-    json.dump(sys.argv[1:], f)
+keep("stdin", given)
 os.dup2(os.open({kept!r} + "/stdin", os.O_RDONLY), 0)
 os.execv({binary!r}, ["sendmail", *sys.argv[1:]])
 """
@@ -111,6 +131,12 @@ def repaired(given, words):
     if body and not body.endswith(b"\n"):
         body += b"\n"
     return kept, body
+
+
+def dictated(dialogue):
+    """The message of an SMTP client's side."""
+    message = re.search(rb"(?is)(?:\A|\n)DATA\r?\n(.*?)(\A|\r?\n)\.\r?\n", dialogue)
+    return re.sub(rb"(?m)^\.", b"", message[1] + message[2])
 
 
 def as_text(part):
@@ -231,7 +257,9 @@ class CallerCase(PeerCase):
     def assert_repaired(self, box, words):
         """What arrived is what envoi was given. words: a pattern for its words."""
         given_words, given = self.recorded()
-        self.assertRegex(" ".join(given_words), f"(?s)^{words.replace('BOX', box)}$")
+        self.assertRegex(" ".join(given_words), f"(?s)^({words.replace('BOX', box)})$")
+        if "-bs" in given_words:
+            given, given_words = dictated(given), ["-i"]
         want, body = repaired(given, given_words)
         names = {name(f) for f in want}
         got, got_body = fields(self.arrived(box))
