@@ -181,8 +181,11 @@ static enum envoi_status verify_one(struct sendmail *sendmail, const char *text)
 			&err, ENVOI_STATUS_DATA, "no address: \"%s\"", text);
 		status = fail(sendmail, &err);
 	}
+	/* Fit for a terminal. */
+	struct envoi_error shown = ENVOI_ERROR_NONE;
+	(void)envoi_error_set(&shown, ENVOI_STATUS_OK, "%s", text);
 	for (size_t i = 0; i < message.envelope.count; i++) {
-		printf("%s: <%s>\n", text, message.envelope.recipients[i]);
+		printf("%s: <%s>\n", shown.text, message.envelope.recipients[i]);
 	}
 	for (size_t i = 0; i < message.failure_count; i++) {
 		const struct envoi_error *why = &message.failures[i].error;
