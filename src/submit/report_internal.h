@@ -42,6 +42,10 @@ struct envoi_plan {
 	/** The form is for 8BITMIME; the other one, or NULL. */
 	bool needs_eight_bit;
 	const struct envoi_form *without;
+	/** Without SMTPUTF8 nobody gets it; or some do not: how many, and the first. */
+	bool needs_utf8;
+	size_t needy_count;
+	const char *needy;
 };
 
 void envoi_plan_make(struct envoi_plan *plan, const struct envoi_request *request,

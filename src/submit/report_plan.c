@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include <envoi/address.h>
+
 #include "submit/json.h"
 
 static int put_servers(struct envoi_buffer *out, const struct envoi_request *request)
@@ -38,6 +40,40 @@ static int put_envelope(struct envoi_buffer *out, const struct envoi_request *re
 	return failed;
 }
 
+/* Who cannot be named without SMTPUTF8. */
+static void look_at_addresses(struct envoi_plan *plan)
+{
+	const struct envoi_request *request = plan->request;
+	plan->needs_utf8 = envoi_address_needs_utf8(request->sender);
+	for (size_t i = 0; i < request->recipient_count; i++) {
+		if (envoi_address_needs_utf8(request->recipients[i])
+			&& plan->needy_count++ == 0) {
+			plan->needy = request->recipients[i];
+		}
+	}
+	plan->needs_utf8 = plan->needs_utf8
+			   || plan->needy_count == request->recipient_count
+			   || (plan->needy_count > 0 && request->all_or_nothing);
+}
+
+/* With SMTPUTF8 only where it must be, as when it is sent. */
+static int choose_form(struct envoi_plan *plan, struct envoi_message *message,
+	struct envoi_carrier *carrier)
+{
+	bool has_utf8 = (plan->request->without & ENVOI_EXT_SMTPUTF8) == 0;
+	struct envoi_error err;
+	if (envoi_message_choose(message, carrier, &plan->form, &plan->why) == 0) {
+		return 0;
+	}
+	carrier->utf8 = has_utf8;
+	if (!has_utf8 || envoi_message_choose(message, carrier, &plan->form, &err) != 0) {
+		plan->form = NULL;
+		return -1;
+	}
+	plan->needs_utf8 = true;
+	return 0;
+}
+
 void envoi_plan_make(struct envoi_plan *plan, const struct envoi_request *request,
 	size_t index, struct envoi_message *message)
 {
@@ -49,11 +85,12 @@ void envoi_plan_make(struct envoi_plan *plan, const struct envoi_request *reques
 	*plan = (struct envoi_plan){.request = request, .index = index};
 	plan->source = envoi_message_name(message);
 	plan->facts = envoi_message_facts(message);
-	if (envoi_message_choose(message, &carrier, &plan->form, &plan->why) != 0) {
-		plan->form = NULL;
+	look_at_addresses(plan);
+	if (choose_form(plan, message, &carrier) != 0) {
 		return;
 	}
-	plan->needs_eight_bit = plan->form->eight_bit && carrier.eight_bit;
+	plan->needs_eight_bit =
+		plan->form->eight_bit && carrier.eight_bit && !carrier.utf8;
 	carrier.eight_bit = false;
 	if (plan->needs_eight_bit
 		&& envoi_message_choose(message, &carrier, &plan->without, &err) != 0) {
@@ -78,6 +115,21 @@ static int put_form(struct envoi_buffer *out, const struct envoi_plan *plan)
 		failed |= envoi_buffer_printf(out, " (without 8BITMIME: %s)",
 			plan->without != NULL ? plan->without->encoding : "not sent");
 	}
+	if (plan->needs_utf8) {
+		failed |= envoi_buffer_puts(out, " (without SMTPUTF8: not sent)");
+	} else if (plan->needy_count > 0) {
+		failed |= envoi_buffer_puts(out, " (without SMTPUTF8: not to <");
+		failed |= envoi_span_show(out, envoi_span_of(plan->needy));
+		failed |= envoi_buffer_puts(out, ">");
+		if (plan->needy_count > 1) {
+			failed |= envoi_buffer_printf(
+				out, " and %zu more", plan->needy_count - 1);
+		}
+		failed |= envoi_buffer_puts(out, ")");
+	}
+	if (envoi_dsn_is_wanted(&plan->request->dsn)) {
+		failed |= envoi_buffer_puts(out, " (without DSN: no notifications)");
+	}
 	for (size_t i = 0; i < 2 && form->warnings[i].text[0] != '\0'; i++) {
 		failed |= envoi_buffer_puts(out, "  ");
 		failed |= envoi_span_show(out, reason(plan, form->warnings[i].text));
@@ -100,6 +152,33 @@ int envoi_report_plan_text(struct envoi_buffer *out, const struct envoi_plan *pl
 		out, "  %ju octets  cannot be sent: ", (uintmax_t)plan->facts->size);
 	failed |= envoi_span_show(out, reason(plan, plan->why.text));
 	return failed;
+}
+
+/* What it cannot go without, and what is used where it is there. */
+static void put_extensions(struct envoi_json *json, const struct envoi_plan *plan)
+{
+	bool sent = plan->form != NULL;
+	bool eight_bit = sent && plan->needs_eight_bit;
+	bool utf8 = sent && plan->needs_utf8;
+	envoi_json_open(json, "needs", '[');
+	if (eight_bit && plan->without == NULL) {
+		envoi_json_text(json, NULL, "8BITMIME");
+	}
+	if (utf8) {
+		envoi_json_text(json, NULL, "SMTPUTF8");
+	}
+	envoi_json_close(json, ']');
+	envoi_json_open(json, "wants", '[');
+	if (eight_bit && plan->without != NULL) {
+		envoi_json_text(json, NULL, "8BITMIME");
+	}
+	if (sent && !utf8 && plan->needy_count > 0) {
+		envoi_json_text(json, NULL, "SMTPUTF8");
+	}
+	if (sent && envoi_dsn_is_wanted(&plan->request->dsn)) {
+		envoi_json_text(json, NULL, "DSN");
+	}
+	envoi_json_close(json, ']');
 }
 
 int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_plan *plan)
@@ -135,6 +214,7 @@ int envoi_report_plan_json(struct envoi_buffer *out, const struct envoi_plan *pl
 		envoi_json_text(&json, "encoding_without_8bitmime",
 			plan->without != NULL ? plan->without->encoding : NULL);
 	}
+	put_extensions(&json, plan);
 	if (form == NULL) {
 		envoi_json_text(&json, "error", plan->why.text);
 	}
