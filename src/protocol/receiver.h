@@ -1,6 +1,7 @@
 /*
  * The server side of one SMTP or LMTP session as a pure machine: the mirror of
- * <envoi/session.h> (RFC 5321, 2033, 2034, 2920, 3030, 3207, 1870, 6152).
+ * <envoi/session.h> (RFC 5321, 2033, 2034, 2920, 3030, 3207, 1870, 6152, 6531; of
+ * RFC 3461 the syntax).
  *
  * No socket, file, clock or store: bytes and time come in, reply bytes and
  * events go out. It never relays and keeps no message: the octets are handed
@@ -47,7 +48,8 @@ struct envoi_receiver_options {
 	 * or HELO, and put a blank before a path. */
 	bool local;
 	/** ENVOI_EXT_ bits to offer, of PIPELINING, CHUNKING, SIZE, 8BITMIME,
-	 * ENHANCEDSTATUSCODES, STARTTLS (while TLS is off); others mean nothing. */
+	 * ENHANCEDSTATUSCODES, STARTTLS (while TLS is off), SMTPUTF8, DSN; others
+	 * mean nothing. */
 	uint32_t extensions;
 	/** TLS is on from the first byte. */
 	bool tls;
@@ -65,7 +67,8 @@ enum envoi_receiver_event {
 	ENVOI_RECEIVER_NONE,
 	/** A command line is about to be obeyed; only with trace. */
 	ENVOI_RECEIVER_COMMAND,
-	/** A sender; text is what stood between < and >. To be answered. */
+	/** A sender; text is what stood between < and >, with SMTPUTF8 valid UTF-8,
+	 * else ASCII. To be answered. */
 	ENVOI_RECEIVER_MAIL,
 	/** A recipient; text likewise. To be answered. */
 	ENVOI_RECEIVER_RCPT,

@@ -4,6 +4,7 @@
  *     receiver.c          life, input, events, answers, deadlines
  *     receiver_command.c  one command line, and the commands
  *     receiver_path.c     MAIL and RCPT
+ *     receiver_param.c    what stands behind their paths
  *     receiver_data.c     the octets of a message: DATA and BDAT
  *     receiver_reply.c    the one place where a reply is written
  */
@@ -72,6 +73,8 @@ struct envoi_receiver {
 
 	/** The transaction: sender NULL when there is none. */
 	char *sender;
+	/** MAIL said SMTPUTF8. */
+	bool utf8;
 	char **recipients;
 	size_t count;
 	size_t capacity;
@@ -133,6 +136,12 @@ enum envoi_receiver_event envoi_receiver_do_mail(
 	struct envoi_receiver *receiver, struct envoi_span args);
 enum envoi_receiver_event envoi_receiver_do_rcpt(
 	struct envoi_receiver *receiver, struct envoi_span args);
+
+/* receiver_param.c */
+
+/** All parameters of MAIL or RCPT; false: a refusal was said. */
+bool envoi_receiver_take_parameters(struct envoi_receiver *receiver, bool mail,
+	struct envoi_span args, bool *ret_utf8);
 
 /* receiver_reply.c */
 

@@ -1,10 +1,9 @@
 /*
- * MAIL and RCPT: their paths and parameters (RFC 5321 4.1.1.2, 4.1.1.3; RFC
- * 1870, RFC 6152).
+ * MAIL and RCPT: their paths (RFC 5321 4.1.1.2, 4.1.1.3; RFC 6531 3.3).
  *
  *     mail = "FROM:" path *( SP parameter )
  *     rcpt = "TO:" path *( SP parameter )
- *     path = "<" *( octet | quoted ) ">"    ; kept as it is
+ *     path = "<" *( octet | quoted ) ">"    ; kept as it is; UTF-8 with SMTPUTF8
  *
  * Only what is needed to find the end of the path is read here; whether an
  * address is one is for the caller to say.
@@ -20,7 +19,6 @@ enum path {
 	/** There is no path, or no blank behind it. */
 	PATH_SYNTAX,
 	PATH_LONG,
-	PATH_8BIT,
 };
 
 /*
@@ -30,7 +28,6 @@ enum path {
 static enum path take_path(struct envoi_span *rest, struct envoi_span *ret_path)
 {
 	bool quoted = false;
-	bool eight_bit = false;
 	if (rest->len == 0 || rest->data[0] != '<') {
 		return PATH_SYNTAX;
 	}
@@ -44,7 +41,6 @@ static enum path take_path(struct envoi_span *rest, struct envoi_span *ret_path)
 		} else if (!quoted && (c == ' ' || c == '<')) {
 			return PATH_SYNTAX;
 		}
-		eight_bit = eight_bit || (unsigned char)c > 0x7e;
 	}
 	if (i >= rest->len || (i + 1 < rest->len && rest->data[i + 1] != ' ')) {
 		return PATH_SYNTAX;
@@ -52,9 +48,6 @@ static enum path take_path(struct envoi_span *rest, struct envoi_span *ret_path)
 	*ret_path = (struct envoi_span){rest->data + 1, i - 1};
 	rest->data += i + 1;
 	rest->len -= i + 1;
-	if (eight_bit) {
-		return PATH_8BIT;
-	}
 	return ret_path->len > ENVOI_LIMIT_ADDRESS ? PATH_LONG : PATH_OK;
 }
 
@@ -85,45 +78,32 @@ static bool take_argument(struct envoi_receiver *receiver, bool mail,
 		envoi_receiver_complain(
 			receiver, 501, mail ? "5.1.7" : "5.1.3", "address is too long");
 		break;
-	case PATH_8BIT:
-		envoi_receiver_say(receiver, 553, "5.6.7",
-			"address is not ASCII, and SMTPUTF8 is not offered");
-		break;
 	}
 	return false;
 }
 
-/* One parameter of MAIL; *seen has the bits of those before. */
-static bool take_parameter(
-	struct envoi_receiver *receiver, struct envoi_span word, uint32_t *seen)
+/* An address outside of ASCII has to be UTF-8, and to be announced. */
+static bool fits_utf8(struct envoi_receiver *receiver, struct envoi_span path, bool utf8)
 {
-	uint64_t size = 0;
-	uint32_t bit = 0;
-	bool known = true;
-	if (envoi_span_starts_nocase(word, "SIZE=")
-		&& envoi_receiver_offers(receiver, ENVOI_EXT_SIZE)) {
-		bit = ENVOI_EXT_SIZE;
-		struct envoi_span number = {word.data + 5, word.len - 5};
-		known = envoi_span_number(number, UINT64_MAX, &size) == 0;
-	} else if (envoi_span_starts_nocase(word, "BODY=")
-		   && envoi_receiver_offers(receiver, ENVOI_EXT_8BITMIME)) {
-		bit = ENVOI_EXT_8BITMIME;
-		struct envoi_span body = {word.data + 5, word.len - 5};
-		known = envoi_span_equal_nocase(body, "7BIT")
-			|| envoi_span_equal_nocase(body, "8BITMIME");
+	bool ascii = true;
+	while (path.len > 0) {
+		unsigned char c = (unsigned char)path.data[0];
+		size_t n = c > 0x7e ? envoi_span_visible(path) : 1;
+		ascii = ascii && c <= 0x7e;
+		if (n == 0) {
+			envoi_receiver_complain(receiver, 501, "5.6.7",
+				"address is neither ASCII nor UTF-8");
+			return false;
+		}
+		path = (struct envoi_span){path.data + n, path.len - n};
 	}
-	if (bit == 0) {
-		envoi_receiver_say(receiver, 555, "5.5.4", "parameter is not known here");
-	} else if (!known || (*seen & bit) != 0) {
-		envoi_receiver_complain(
-			receiver, 501, "5.5.4", "parameter makes no sense");
-	} else if (receiver->options.max_size > 0 && size > receiver->options.max_size) {
-		envoi_receiver_say(
-			receiver, 552, "5.3.4", "message is over the size limit");
-	} else {
-		*seen |= bit;
+	if (ascii || utf8) {
 		return true;
 	}
+	bool offered = envoi_receiver_offers(receiver, ENVOI_EXT_SMTPUTF8);
+	envoi_receiver_say(receiver, 553, "5.6.7",
+		offered ? "address is not ASCII, and MAIL did not say SMTPUTF8"
+			: "address is not ASCII, and SMTPUTF8 is not offered");
 	return false;
 }
 
@@ -145,7 +125,7 @@ enum envoi_receiver_event envoi_receiver_do_mail(
 	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	struct envoi_span path;
-	uint32_t seen = 0;
+	bool utf8 = false;
 	if (receiver->hello == RECEIVER_HELLO_NONE && !receiver->options.local) {
 		envoi_receiver_say(receiver, 503, "5.5.1",
 			receiver->options.lmtp ? "LHLO first" : "EHLO or HELO first");
@@ -159,12 +139,11 @@ enum envoi_receiver_event envoi_receiver_do_mail(
 	if (!take_argument(receiver, true, &args, &path)) {
 		return ENVOI_RECEIVER_NONE;
 	}
-	struct envoi_span word = envoi_span_word(&args);
-	for (; word.len > 0; word = envoi_span_word(&args)) {
-		if (!take_parameter(receiver, word, &seen)) {
-			return ENVOI_RECEIVER_NONE;
-		}
+	if (!envoi_receiver_take_parameters(receiver, true, args, &utf8)
+		|| !fits_utf8(receiver, path, utf8)) {
+		return ENVOI_RECEIVER_NONE;
 	}
+	receiver->utf8 = utf8;
 	return ask(receiver, ENVOI_RECEIVER_MAIL, path);
 }
 
@@ -172,6 +151,7 @@ enum envoi_receiver_event envoi_receiver_do_rcpt(
 	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	struct envoi_span path;
+	bool utf8 = false;
 	if (receiver->sender == NULL) {
 		envoi_receiver_say(receiver, 503, "5.5.1", "MAIL first");
 		return ENVOI_RECEIVER_NONE;
@@ -188,8 +168,8 @@ enum envoi_receiver_event envoi_receiver_do_rcpt(
 			receiver, 501, "5.1.3", "a recipient cannot be empty");
 		return ENVOI_RECEIVER_NONE;
 	}
-	if (envoi_span_word(&args).len > 0) {
-		envoi_receiver_say(receiver, 555, "5.5.4", "parameter is not known here");
+	if (!envoi_receiver_take_parameters(receiver, false, args, &utf8)
+		|| !fits_utf8(receiver, path, receiver->utf8)) {
 		return ENVOI_RECEIVER_NONE;
 	}
 	if (receiver->count >= receiver->options.max_recipients) {

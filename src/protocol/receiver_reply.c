@@ -84,6 +84,8 @@ void envoi_receiver_say_extensions(struct envoi_receiver *receiver)
 		ENVOI_EXT_CHUNKING,
 		ENVOI_EXT_ENHANCEDSTATUSCODES,
 		ENVOI_EXT_STARTTLS,
+		ENVOI_EXT_SMTPUTF8,
+		ENVOI_EXT_DSN,
 		ENVOI_EXT_SIZE,
 	};
 	size_t left = 0;

@@ -227,7 +227,7 @@ int envoi_dialogue_run(const struct envoi_dialogue *dialogue, struct envoi_error
 		.hostname = dialogue->hostname,
 		.local = true,
 		.extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_8BITMIME | ENVOI_EXT_SIZE
-			      | ENVOI_EXT_ENHANCEDSTATUSCODES,
+			      | ENVOI_EXT_ENHANCEDSTATUSCODES | ENVOI_EXT_SMTPUTF8,
 		.max_size = dialogue->max_size,
 		.max_recipients = dialogue->max_recipients,
 		/* A person may be thinking at the other end. */

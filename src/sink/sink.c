@@ -98,7 +98,8 @@ static int make_tls(struct envoi_sink *sink, const struct envoi_sink_options *op
 static void set_up(struct envoi_sink *sink, const struct envoi_sink_options *options)
 {
 	uint32_t extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_CHUNKING | ENVOI_EXT_SIZE
-			      | ENVOI_EXT_8BITMIME | ENVOI_EXT_ENHANCEDSTATUSCODES;
+			      | ENVOI_EXT_8BITMIME | ENVOI_EXT_ENHANCEDSTATUSCODES
+			      | ENVOI_EXT_SMTPUTF8 | ENVOI_EXT_DSN;
 	if (wants_tls(options)) {
 		extensions |= ENVOI_EXT_STARTTLS;
 	}

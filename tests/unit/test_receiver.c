@@ -25,6 +25,7 @@ enum {
 	PLAIN_CODES = 1 << 5,
 	NO_CHUNKING = 1 << 6,
 	LOCAL = 1 << 7,
+	UTF8_DSN = 1 << 8,
 };
 
 /* One run: everything said, and everything told, as text. */
@@ -54,6 +55,9 @@ static void run_init(struct run *run, int how)
 	};
 	if ((how & PLAIN_CODES) != 0) {
 		options.extensions &= ~(uint32_t)ENVOI_EXT_ENHANCEDSTATUSCODES;
+	}
+	if ((how & UTF8_DSN) != 0) {
+		options.extensions |= ENVOI_EXT_SMTPUTF8 | ENVOI_EXT_DSN;
 	}
 	if ((how & NO_CHUNKING) != 0) {
 		options.extensions &= ~(uint32_t)ENVOI_EXT_CHUNKING;
@@ -488,6 +492,62 @@ START_TEST(an_address_has_a_limit)
 END_TEST
 
 /* A body of many blocks with every kind of line, compared octet for octet. */
+/* RFC 6531 3, RFC 3461 4. The last command's code. */
+static const struct {
+	const char *in;
+	const char *code;
+} parameters[] = {
+	{"MAIL FROM:<\xC3\xA4@b> SMTPUTF8", "250"},
+	{"MAIL FROM:<a@b> smtputf8 BODY=8BITMIME SIZE=9", "250"},
+	{"MAIL FROM:<\xC3\xA4@b>", "553"},
+	{"MAIL FROM:<\xC3@b> SMTPUTF8", "501"},
+	{"MAIL FROM:<\xC2\x85@b> SMTPUTF8", "501"},
+	{"MAIL FROM:<a@b> SMTPUTF8 SMTPUTF8", "501"},
+	{"MAIL FROM:<a@b> SMTPUTF8=1", "555"},
+	{"MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<\xC3\xA4@b>", "250"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<\xC3\xA4@b>", "553"},
+	{"MAIL FROM:<a@b> SMTPUTF8\r\nRSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<\xC3\xA4@b>",
+		"553"},
+	{"MAIL FROM:<a@b> RET=HDRS ENVID=a+2Bb", "250"},
+	{"MAIL FROM:<a@b> ret=full", "250"},
+	{"MAIL FROM:<a@b> RET=BODY", "501"},
+	{"MAIL FROM:<a@b> RET=HDRS RET=FULL", "501"},
+	{"MAIL FROM:<a@b> ENVID=a=b", "501"},
+	{"MAIL FROM:<a@b> ENVID=a+2", "501"},
+	{"MAIL FROM:<a@b> ENVID=a+2b", "501"},
+	{"MAIL FROM:<a@b> ENVID=", "501"},
+	{"MAIL FROM:<a@b> ENVID=" FIFTY FIFTY, "250"},
+	{"MAIL FROM:<a@b> ENVID=" FIFTY FIFTY "x", "501"},
+	{"MAIL FROM:<a@b> NOTIFY=NEVER", "555"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> NOTIFY=SUCCESS,FAILURE,DELAY", "250"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> NOTIFY=never ORCPT=rfc822;c@d", "250"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> ORCPT=utf-8;\xC3\xA4@d", "250"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> ORCPT=rfc822;\xC3\xA4@d", "501"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> ORCPT=;c@d", "501"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> ORCPT=c@d", "501"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> NOTIFY=NEVER,DELAY", "501"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> NOTIFY=DELAY,DELAY", "501"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> NOTIFY=DELAY,", "501"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> NOTIFY=", "501"},
+	{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> RET=HDRS", "555"},
+};
+
+START_TEST(parameters_are_checked)
+{
+	struct run run;
+	run_init(&run, UTF8_DSN);
+	envoi_receiver_start(run.receiver, 0);
+	feed(&run, B(HELLO));
+	feed(&run, parameters[_i].in, strlen(parameters[_i].in));
+	envoi_buffer_clear(&run.replies);
+	feed(&run, B("\r\n"));
+	struct envoi_span out = envoi_buffer_span(&run.replies);
+	ck_assert_msg(out.len > 3 && memcmp(out.data, parameters[_i].code, 3) == 0,
+		"%s: %.*s", parameters[_i].in, (int)out.len, out.data);
+	run_finish(&run);
+}
+END_TEST
+
 START_TEST(large_data_comes_through)
 {
 	struct envoi_receiver_options options = {
@@ -568,6 +628,8 @@ int main(void)
 	tcase_add_test(tcase, bad_commands_wear_patience_out);
 	tcase_add_test(tcase, a_message_restores_patience);
 	tcase_add_test(tcase, an_address_has_a_limit);
+	tcase_add_loop_test(tcase, parameters_are_checked, 0,
+		(int)(sizeof(parameters) / sizeof(parameters[0])));
 	tcase_add_test(tcase, large_data_comes_through);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
