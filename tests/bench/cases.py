@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 from bench import ENVOI, TOOLS, expected
+import peers
 
 GIB = 1 << 30
 
@@ -298,3 +299,4 @@ def queue(bench):
 
 
 ALL = {case.__name__: case for case in (memory, writes, window, big, text, start, recipients, queue)}
+ALL["peers"] = peers.peers_case

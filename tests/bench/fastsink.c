@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -441,6 +442,8 @@ int main(int argc, char **argv)
 		print_counts(&sink.counts);
 		return 0;
 	}
+	/* OpenSSL writes to those who are gone already. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	listen_anywhere();
 	serve();
 	return 0;
