@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 from bench import ENVOI, TOOLS, expected
+import faults
 import peers
 
 GIB = 1 << 30
@@ -300,3 +301,4 @@ def queue(bench):
 
 ALL = {case.__name__: case for case in (memory, writes, window, big, text, start, recipients, queue)}
 ALL["peers"] = peers.peers_case
+ALL["faults"] = faults.faults
