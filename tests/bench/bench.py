@@ -90,6 +90,8 @@ class Bench:
     def __init__(self, folder):
         self.folder = folder
         self.missed = 0
+        # What --plot draws: (what, unit, is more better, {name: figure}).
+        self.panels = []
         self.environment = {"PATH": os.environ["PATH"], "TMPDIR": folder, "LC_ALL": "C"}
         self.certificate = self.path("cert.pem")
         self.certificate_and_key = self.path("both.pem")

@@ -183,6 +183,7 @@ def tell(bench, what, unit, medians, figure, limits, more=True):
     figures = {name: figure(wall) for name, (wall, _) in medians.items()}
     others = [value for name, value in figures.items() if not name.startswith(("envoi", "floor"))]
     best = (max if more else min)(others) if others else None
+    bench.panels.append((what, unit, more, figures))
     for name, value in figures.items():
         memory = f"{medians[name][1]:.1f} MiB"
         limit, holds = "", True
