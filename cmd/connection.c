@@ -13,6 +13,8 @@
 
 #include <envoi/log.h>
 
+#include "privilege.h"
+
 /* Options that say what a keyword of the configuration says. */
 static const struct setting_option {
 	int id;
@@ -35,6 +37,7 @@ static const struct setting_option {
 	ROW(OPT_TLS_KEY, "tls_key_file", "--tls-key"),
 	ROW(OPT_TLS_MIN, "tls_min", "--tls-min"),
 	ROW(OPT_TLS_INSECURE, "tls_certcheck", "--tls-insecure"),
+	ROW(OPT_NO_TLS_CACHE, "tls_cache", "--no-tls-cache"),
 	ROW(OPT_AUTH, "auth", "--auth"),
 	ROW(OPT_USER, "user", "--user"),
 	ROW(OPT_PASSWORD_FD, "password_fd", "--password-fd"),
@@ -66,6 +69,7 @@ void connection_finish(struct connection *c)
 	}
 	free(c->said);
 	free(c->kept_file);
+	free(c->tls_cache);
 	envoi_chain_finish(&c->chain);
 	envoi_config_free(c->config);
 	ui_finish(&c->ui);
@@ -170,6 +174,12 @@ static int set_timeout(struct connection *c, const struct setting_option *option
 	return result;
 }
 
+/* The option has no value; it turns the setting off. */
+static bool is_switch(int id)
+{
+	return id == OPT_TLS_INSECURE || id == OPT_NO_TLS_CACHE;
+}
+
 static int set_setting(
 	struct connection *c, int id, const char *value, struct envoi_error *err)
 {
@@ -180,8 +190,7 @@ static int set_setting(
 		if (id == OPT_TIMEOUT) {
 			return set_timeout(c, &settings[i], value, err);
 		}
-		return set_value(
-			c, &settings[i], id == OPT_TLS_INSECURE ? "off" : value, err);
+		return set_value(c, &settings[i], is_switch(id) ? "off" : value, err);
 	}
 	return 1;
 }
@@ -453,6 +462,34 @@ void connection_keep_secrets(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
+/* The folder of TLS sessions, for the relays that want it. It is only named here:
+ * it is looked at when there is a session to look for. */
+static int name_tls_cache(struct connection *c, struct envoi_error *err)
+{
+	const char *base = getenv("XDG_CACHE_HOME");
+	const char *below = "";
+	if (base == NULL || base[0] != '/') {
+		base = getenv("HOME");
+		below = "/.cache";
+	}
+	/* A certificate is shown by a whole handshake only. */
+	if (c->ui.probe || !privilege_is_personal() || base == NULL || base[0] != '/') {
+		return 0;
+	}
+	size_t size = strlen(base) + sizeof("/.cache/envoi");
+	free(c->tls_cache);
+	c->tls_cache = malloc(size);
+	if (c->tls_cache == NULL) {
+		return no_memory(err);
+	}
+	(void)snprintf(c->tls_cache, size, "%s%s/envoi", base, below);
+	for (size_t i = 0; i < c->chain.count; i++) {
+		struct envoi_tls_options *tls = &c->chain.relays[i].tls;
+		tls->cache = tls->fresh ? NULL : c->tls_cache;
+	}
+	return 0;
+}
+
 static int choose_account(
 	struct connection *c, const char *sender, struct envoi_error *err)
 {
@@ -469,6 +506,9 @@ static int choose_account(
 	}
 	if (secrets) {
 		connection_keep_secrets();
+	}
+	if (name_tls_cache(c, err) != 0) {
+		return -1;
 	}
 	c->request.relays = c->chain.relays;
 	c->request.relay_count = c->chain.count;

@@ -21,6 +21,7 @@ enum {
 	OPT_TLS_KEY,
 	OPT_TLS_MIN,
 	OPT_TLS_INSECURE,
+	OPT_NO_TLS_CACHE,
 	OPT_AUTH,
 	OPT_USER,
 	OPT_PASSWORD_FD,
@@ -54,6 +55,8 @@ enum {
 		{OPT_TLS_MIN, "tls-min", "VERSION", "1.2 (default) or 1.3"},             \
 		{OPT_TLS_INSECURE, "tls-insecure", NULL,                                 \
 			"do not check the certificate"},                                 \
+		{OPT_NO_TLS_CACHE, "no-tls-cache", NULL,                                 \
+			"continue no TLS session of another run"},                       \
 		{OPT_AUTH, "auth", "MECH[,MECH]",                                        \
 			"mechanisms to log in with, in order; off"},                     \
 		{OPT_USER, "user", "USER", "log in as"},                                 \
@@ -99,6 +102,8 @@ struct connection {
 	char *kept_file;
 	/** The sender is to be told of failures, whatever the account says. */
 	bool bounces;
+	/** The folder of TLS sessions; owned; NULL: none. */
+	char *tls_cache;
 	/** Nobody will be connected to: there is nothing to log. */
 	bool offline;
 	/** Not even a server is needed, and stdout is not for a report. */

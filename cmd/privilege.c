@@ -11,7 +11,7 @@
 
 static struct envoi_keeper *keeper;
 static struct envoi_error failure;
-static bool was_set;
+static bool was_set, is_runner;
 static pid_t owner;
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -44,6 +44,11 @@ bool privilege_was_set(void)
 	return was_set;
 }
 
+bool privilege_is_personal(void)
+{
+	return !was_set && !is_runner;
+}
+
 int privilege_keeper(struct envoi_keeper **ret_keeper, struct envoi_error *err)
 {
 	*ret_keeper = NULL;
@@ -62,6 +67,7 @@ int privilege_keeper(struct envoi_keeper **ret_keeper, struct envoi_error *err)
 int privilege_become_runner(struct envoi_error *err)
 {
 	const struct passwd *user = geteuid() == 0 ? getpwnam(PRIVILEGE_RUNNER) : NULL;
+	is_runner = true;
 	if (user == NULL) {
 		return 0;
 	}

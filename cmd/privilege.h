@@ -21,12 +21,17 @@ void privilege_begin(void);
  * is not to say where mail goes. */
 bool privilege_was_set(void);
 
+/** Nobody lent us rights, and we do not run the queue of several users: files are
+ * kept from run to run where the environment says. */
+bool privilege_is_personal(void);
+
 /** What has access to the queue of several users; NULL: there is none, as in every
  * child that is forked later. -1: it could not be started. */
 int privilege_keeper(struct envoi_keeper **ret_keeper, struct envoi_error *err);
 
 /** Root becomes the user that runs the queue, for good, with his home directory. No
- * such user, or not root: nothing is changed. -1: SYSTEM. */
+ * such user, or not root: nothing is changed, but that the process runs the queue of
+ * several users. -1: SYSTEM. */
 int privilege_become_runner(struct envoi_error *err);
 
 void privilege_end(void);

@@ -115,7 +115,7 @@ _envoi_value()
 _envoi_options()
 {
 	local connection="-a --account -C --config --tls --tls-ca --tls-name --tls-pin --tls-cert --tls-key --tls-min
-		--tls-insecure --auth --user --password-fd --password-file --password-command
+		--tls-insecure --no-tls-cache --auth --user --password-fd --password-file --password-command
 		--helo -4 --ipv4 -6 --ipv6 --source --without --timeout
 		-v --verbose --transcript --report -q --quiet --help"
 	case $1 in

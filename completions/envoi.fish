@@ -74,6 +74,7 @@ complete -c envoi -n '__envoi_command send probe' -l tls-cert -r -F -d 'client c
 complete -c envoi -n '__envoi_command send probe' -l tls-key -r -F -d 'its key'
 complete -c envoi -n '__envoi_command send probe' -l tls-min -x -a '1.2 1.3' -d 'lowest version'
 complete -c envoi -n '__envoi_command send probe' -l tls-insecure -d 'do not check the certificate'
+complete -c envoi -n '__envoi_command send probe' -l no-tls-cache -d 'continue no TLS session of another run'
 complete -c envoi -n '__envoi_command send probe' -l auth -x -a "$mechanisms" -d 'mechanisms to log in with'
 complete -c envoi -n '__envoi_command send probe' -l user -x -d 'log in as'
 complete -c envoi -n '__envoi_command send probe' -l password-fd -x -d 'secret from a descriptor'

@@ -287,6 +287,10 @@ struct envoi_session_options {
 	uint32_t without;
 	/** Messages in the first window; 0: the default. */
 	unsigned window;
+	/** Up to so many the window grows by one for each accepted message, beyond by
+	 * one for each whole window of them; 0: always by one. What is in doubt when
+	 * a connection is lost is a window, so who lost some before begins here. */
+	unsigned window_careful;
 	/** Microseconds for each phase; 0: the default of RFC 5321 4.5.3.2. */
 	int64_t timeout_us[ENVOI_PHASE_COUNT];
 };

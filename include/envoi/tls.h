@@ -25,6 +25,13 @@ struct envoi_tls_options {
 	int minimum;
 	/** Check nothing. */
 	bool insecure;
+	/** Continue no session of another run, and keep none for one. */
+	bool fresh;
+	/** Absolute path of a folder in which sessions are kept from run to run; made
+	 * (0700) when missing, and not used unless it is the user's own. NULL: kept
+	 * for this run only. Nothing is kept there of what was not checked, and
+	 * nothing for more than a day. */
+	const char *cache;
 };
 
 /** Facts of an established connection. Strings live as long as it. */
@@ -34,7 +41,8 @@ struct envoi_tls_facts {
 	const char *cipher;
 	/** The certificate was checked, by CA and name or by pin. */
 	bool verified;
-	/** A session of this run was resumed. */
+	/** A session was resumed, of this run or of one before: the certificate is
+	 * the one that was checked then. */
 	bool resumed;
 	/** Of the server's certificate; "" when there is none. Escaped. */
 	char subject[256];

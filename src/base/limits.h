@@ -51,6 +51,10 @@
 #define ENVOI_LIMIT_ATTEMPTS 2
 /* TLS sessions kept for resumption: tickets are up to some kB each. */
 #define ENVOI_LIMIT_TLS_SESSIONS 32
+/* A file with one of them, and the server's certificate. */
+#define ENVOI_LIMIT_TLS_STORED 65536
+/* Seconds for which one is used: so old may be what is known of a certificate. */
+#define ENVOI_LIMIT_TLS_STORED_SECONDS 86400
 /* A line of an AUTH exchange with CRLF, either way (RFC 4954 4). */
 #define ENVOI_LIMIT_AUTH_LINE 12288
 /* SCRAM iterations, at least: RFC 7677 4; fewer make guessing cheap. */

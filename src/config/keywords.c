@@ -45,6 +45,7 @@ static const struct envoi_keyword table[ENVOI_KEY_COUNT] = {
 	ROW(TLS_CERT_FILE, "tls_cert_file", TEXT, EMPTY | PATH | OWN, NULL),
 	ROW(TLS_KEY_FILE, "tls_key_file", TEXT, EMPTY | PATH | OWN, NULL),
 	ROW(TLS_MIN, "tls_min", WORD, 0, "1.2|1.3"),
+	ROW(TLS_CACHE, "tls_cache", SWITCH, EMPTY, NULL),
 	ROW(TLS_PRIORITIES, "tls_priorities", TEXT, EMPTY, NULL),
 	ROW(TLS_MIN_DH_PRIME_BITS, "tls_min_dh_prime_bits", NUMBER, EMPTY, NULL),
 	ROW(TLS_FORCE_SSLV3, "tls_force_sslv3", SWITCH, EMPTY, NULL),

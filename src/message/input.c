@@ -181,6 +181,9 @@ int envoi_input_copy(struct envoi_input *input,
 void envoi_input_free(struct envoi_input *input)
 {
 	if (input != NULL) {
+		if (input->source != NULL) {
+			envoi_source_release(input->source);
+		}
 		envoi_source_unref(input->source);
 		envoi_maildir_list_free(input->maildir);
 		free(input->window);
@@ -356,6 +359,7 @@ static int next_in_mbox(struct envoi_input *input, const struct envoi_view *view
 		return -1;
 	}
 	if (walk.offset == input->source->size) {
+		envoi_source_release(input->source);
 		*ret_message = NULL;
 		return 0;
 	}
@@ -424,6 +428,8 @@ int envoi_input_next(struct envoi_input *input, struct envoi_message **ret_messa
 		}
 	}
 	struct envoi_view view;
+	/* Opening it for each message would cost more than reading one. */
+	input->source->held = true;
 	if (envoi_view_open(&view, input->source, err) != 0) {
 		return -1;
 	}

@@ -52,6 +52,22 @@ void envoi_source_unref(struct envoi_source *source)
 	free(source);
 }
 
+/* No view uses it any more, and nobody will soon. */
+static void close_unused(struct envoi_source *source)
+{
+	if (source->kind == ENVOI_SOURCE_PATH && !source->held && source->views == 0
+		&& source->fd >= 0) {
+		(void)close(source->fd);
+		source->fd = -1;
+	}
+}
+
+void envoi_source_release(struct envoi_source *source)
+{
+	source->held = false;
+	close_unused(source);
+}
+
 const char *envoi_source_label(const struct envoi_source *source, char label[static 200])
 {
 	if (strcmp(source->path, "-") == 0) {
@@ -153,7 +169,7 @@ int envoi_view_open(
 	struct envoi_view *view, struct envoi_source *source, struct envoi_error *err)
 {
 	*view = (struct envoi_view){.source = source, .fd = source->fd};
-	if (source->kind == ENVOI_SOURCE_PATH) {
+	if (source->kind == ENVOI_SOURCE_PATH && source->fd < 0) {
 		view->fd = open_path(source->path);
 		if (view->fd < 0 && errno == ENOENT && source->maildir) {
 			view->fd = open_renamed(source);
@@ -169,7 +185,9 @@ int envoi_view_open(
 			return envoi_error_sys(err, status, sys, "cannot open %s",
 				envoi_source_label(source, label));
 		}
+		source->fd = source->held ? view->fd : -1;
 	}
+	source->views += view->fd == source->fd;
 	int result = source->kind == ENVOI_SOURCE_PATH && !source->identified
 			     ? identify(view, err)
 			     : envoi_view_check(view, err);
@@ -181,9 +199,14 @@ int envoi_view_open(
 
 void envoi_view_close(struct envoi_view *view)
 {
-	if (view->source != NULL && view->source->kind == ENVOI_SOURCE_PATH
-		&& view->fd >= 0) {
-		(void)close(view->fd);
+	struct envoi_source *source = view->source;
+	if (source != NULL && source->kind == ENVOI_SOURCE_PATH && view->fd >= 0) {
+		if (view->fd == source->fd) {
+			source->views--;
+			close_unused(source);
+		} else {
+			(void)close(view->fd);
+		}
 	}
 	*view = (struct envoi_view){.fd = -1};
 }

@@ -34,8 +34,13 @@ struct envoi_source {
 	enum envoi_source_kind kind;
 	/** As the user named it; "-" is stdin. */
 	char *path;
-	/** SPOOL; else -1. */
+	/** SPOOL; PATH: as long as it is held, when it was opened since; else -1. */
 	int fd;
+	/** PATH: the next opening stays open for others, until envoi_source_release():
+	 * of an mbox whose messages are still being found. */
+	bool held;
+	/** Views that use fd. */
+	unsigned views;
 	/** MEMORY. */
 	char *memory;
 	/** Octets; of a PATH not before its first reading (mbox: from
@@ -66,6 +71,9 @@ int envoi_message_of_file(const char *name, int fd, uint64_t start, uint64_t end
 
 /** Gives one reference back; the last one frees. Accepts NULL. */
 void envoi_source_unref(struct envoi_source *source);
+
+/** Its file is not held open any more. */
+void envoi_source_release(struct envoi_source *source);
 
 /** The words for errors: 'bill.eml' in quotes, or standard input. */
 const char *envoi_source_label(const struct envoi_source *source, char label[static 200]);

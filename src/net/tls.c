@@ -1,7 +1,7 @@
 /*
  * TLS contexts: what holds for both sides, and the client's. Owns the SSL_CTX
  * and reads certificate and key files. Verification is in tls_verify.c, trust
- * in tls_trust.c, resumption in tls_cache.c, connections in tls_link.c.
+ * in tls_trust.c, resumption in tls_cache.c and tls_store.c, connections in tls_link.c.
  */
 #include "net/tls.h"
 
@@ -167,6 +167,11 @@ struct envoi_tls *envoi_tls_new_client(
 	}
 	if (set_options(tls, options, err) != 0) {
 		envoi_tls_free(tls);
+		return NULL;
+	}
+	if (envoi_tls_cache_open(tls, options) != 0) {
+		envoi_tls_free(tls);
+		(void)envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 		return NULL;
 	}
 	envoi_tls_verify_install(tls);

@@ -5,7 +5,8 @@
  * user gave (SAN only, RFC 6125/9525; an IP address against iPAddress only).
  * Trust is looked up in the hashed directory when a certificate is at hand;
  * the system's bundle is parsed only where there is no such directory.
- * Sessions (tickets) are kept per host and port for the run and offered again.
+ * Sessions (tickets) are kept per host and port for the run, and in a folder for
+ * other runs where the options name one, and offered again.
  * TLS 1.2 at least, no renegotiation, no compression.
  */
 #ifndef ENVOI_NET_TLS_H

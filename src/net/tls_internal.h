@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include <sys/socket.h>
+#include <time.h>
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -40,6 +41,11 @@ struct envoi_tls_cached {
 	SSL_SESSION *session;
 	/** Counts up; the smallest is the oldest. */
 	unsigned long serial;
+	/** When the certificate was checked. */
+	time_t since;
+	/** It may be kept for other runs, under this key. */
+	bool storable;
+	unsigned char key[32];
 };
 
 /** How much of the trusted CAs the context knows by now. */
@@ -64,6 +70,10 @@ struct envoi_tls {
 	enum envoi_tls_trust trust;
 	struct envoi_tls_cached cache[ENVOI_LIMIT_TLS_SESSIONS];
 	unsigned long serial;
+	/** Where sessions are kept for other runs; owned; NULL: nowhere. */
+	char *folder;
+	/** SHA-256 of all that says whom the context trusts and who we are. */
+	unsigned char settings[32];
 };
 
 /** One connection under TLS. The descriptor is the stream's. */
@@ -73,6 +83,11 @@ struct envoi_tls_link {
 	int fd;
 	/** The name checked, for words; "" when none. */
 	struct envoi_tls_peer peer;
+	/** What its session is kept by, and when the certificate of the one that was
+	 * offered was checked. */
+	bool storable;
+	unsigned char key[32];
+	time_t since;
 	/** The BIO saw: end of file; the errno of a failed call. */
 	bool bio_eof;
 	int read_sys;
@@ -148,6 +163,9 @@ int envoi_tls_trust_load(struct envoi_tls *tls, const char *ca, struct envoi_err
  * the usual bundle. false: there is no more. */
 bool envoi_tls_trust_more(struct envoi_tls *tls);
 
+/** The usual directories and bundles, all of them, up to a NULL. */
+const char *const *envoi_tls_trust_places(void);
+
 /* tls_verify.c */
 
 /** Sets what is checked of the peer's certificate on a new link. */
@@ -155,6 +173,10 @@ int envoi_tls_verify_begin(struct envoi_tls_link *link);
 
 /** Installs the check in a client context. */
 void envoi_tls_verify_install(struct envoi_tls *tls);
+
+/** Would this certificate of an earlier session still do: one of the pins, or
+ * else the name and the dates? The chain is not looked at. */
+bool envoi_tls_verify_kept(struct envoi_tls_link *link, X509 *certificate);
 
 /** The SHA-256 of a certificate (DER) and of its public key. 0 or -1. */
 int envoi_tls_digest_certificate(X509 *certificate, unsigned char ret_digest[32]);
@@ -183,10 +205,26 @@ void envoi_tls_format_name(const X509_NAME *name, char *out, size_t n);
 /** Installs the cache in a client context. */
 void envoi_tls_cache_install(struct envoi_tls *tls);
 
-/** Offers a session kept for the link's peer, if there is one. */
-void envoi_tls_cache_offer(struct envoi_tls_link *link);
+/** The certificate and the CAs are loaded: sessions are kept in the folder of the
+ * options from now on, if there is one. -1: no memory. */
+int envoi_tls_cache_open(struct envoi_tls *tls, const struct envoi_tls_options *options);
+
+/** Offers a session kept for the link's peer, if there is one. host: as it was
+ * given, NULL: none. */
+void envoi_tls_cache_offer(struct envoi_tls_link *link, const char *host);
 
 void envoi_tls_cache_finish(struct envoi_tls *tls);
+
+/* tls_store.c */
+
+/** The session kept under key in the folder at path, and when its certificate was
+ * checked; NULL: none, or none that can be trusted. One of TLS 1.3 is gone then. */
+SSL_SESSION *envoi_tls_store_take(
+	const char *path, const unsigned char key[32], time_t *ret_since);
+
+/** Puts it there, making the folder and the one it is in when they are missing. */
+void envoi_tls_store_keep(const char *path, const unsigned char key[32],
+	SSL_SESSION *session, time_t since);
 
 /* tls_binding.c: the call of stream.h for a stream under TLS. */
 

@@ -61,7 +61,7 @@ static int set_up(struct envoi_tls_link *link, const char *host)
 	if (envoi_tls_verify_begin(link) != 0) {
 		return -1;
 	}
-	envoi_tls_cache_offer(link);
+	envoi_tls_cache_offer(link, host);
 	return 0;
 }
 
@@ -108,8 +108,10 @@ static void collect_facts(struct envoi_tls_link *link)
 	if (certificate == NULL) {
 		return;
 	}
-	/* A resumed session is of this context, which checks or does not. */
-	facts->verified = !link->tls->server && !link->tls->insecure;
+	/* A resumed session has the result of its first handshake with it, and is
+	 * of this context, or of one with the same settings. */
+	facts->verified = !link->tls->server && !link->tls->insecure
+			  && SSL_get_verify_result(link->ssl) == X509_V_OK;
 	envoi_tls_format_name(X509_get_subject_name(certificate), facts->subject,
 		sizeof(facts->subject));
 	envoi_tls_format_name(

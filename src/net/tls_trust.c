@@ -15,6 +15,23 @@
 
 #include "net/tls_internal.h"
 
+/* Beside those OpenSSL was built with: directories, then bundles. */
+static const char *const places[] = {
+	"/etc/ssl/certs",
+	"/etc/pki/tls/certs",
+#define DIRECTORIES 2
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/ssl/ca-bundle.pem",
+	"/etc/ssl/cert.pem",
+	NULL,
+};
+
+const char *const *envoi_tls_trust_places(void)
+{
+	return places;
+}
+
 /* Eight hexadecimal digits, a dot and a number: the hash of a subject. */
 static bool is_hash_name(const char *name)
 {
@@ -125,10 +142,6 @@ static bool use_directories(struct envoi_tls *tls, const char *list)
 
 static bool use_system_directory(struct envoi_tls *tls)
 {
-	static const char *const directories[] = {
-		"/etc/ssl/certs",
-		"/etc/pki/tls/certs",
-	};
 	const char *list = getenv(X509_get_default_cert_dir_env());
 	if (list != NULL) {
 		return use_directories(tls, list);
@@ -136,8 +149,8 @@ static bool use_system_directory(struct envoi_tls *tls)
 	if (use_directories(tls, X509_get_default_cert_dir())) {
 		return true;
 	}
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		if (use_directories(tls, directories[i])) {
+	for (size_t i = 0; i < DIRECTORIES; i++) {
+		if (use_directories(tls, places[i])) {
 			return true;
 		}
 	}
@@ -146,12 +159,6 @@ static bool use_system_directory(struct envoi_tls *tls)
 
 static bool use_system_bundle(struct envoi_tls *tls)
 {
-	static const char *const bundles[] = {
-		"/etc/ssl/certs/ca-certificates.crt",
-		"/etc/pki/tls/certs/ca-bundle.crt",
-		"/etc/ssl/ca-bundle.pem",
-		"/etc/ssl/cert.pem",
-	};
 	const char *path = getenv(X509_get_default_cert_file_env());
 	if (path != NULL) {
 		return use_bundle(tls, path);
@@ -159,8 +166,8 @@ static bool use_system_bundle(struct envoi_tls *tls)
 	if (use_bundle(tls, X509_get_default_cert_file())) {
 		return true;
 	}
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-		if (use_bundle(tls, bundles[i])) {
+	for (size_t i = DIRECTORIES; places[i] != NULL; i++) {
+		if (use_bundle(tls, places[i])) {
 			return true;
 		}
 	}

@@ -14,6 +14,9 @@
 
 #include "net/tls_internal.h"
 
+#define NAME_FLAGS                                                                       \
+	(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
+
 static bool is_ip(const char *name)
 {
 	unsigned char address[sizeof(struct in6_addr)];
@@ -36,9 +39,7 @@ int envoi_tls_verify_begin(struct envoi_tls_link *link)
 	if (is_ip(name)) {
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : -1;
 	}
-	X509_VERIFY_PARAM_set_hostflags(
-		param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
-			       | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	X509_VERIFY_PARAM_set_hostflags(param, NAME_FLAGS);
 	if (X509_VERIFY_PARAM_set1_host(param, name, 0) != 1
 		|| SSL_set_tlsext_host_name(link->ssl, name) != 1) {
 		return -1;
@@ -134,6 +135,23 @@ static int verify_pins(X509_STORE_CTX *store_ctx, struct envoi_tls_link *link)
 	X509_STORE_CTX_set_error(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION);
 	remember(link, store_ctx, leaf);
 	return 0;
+}
+
+bool envoi_tls_verify_kept(struct envoi_tls_link *link, X509 *certificate)
+{
+	const char *name = link->peer.name;
+	if (certificate == NULL) {
+		return false;
+	}
+	if (link->tls->pin_count > 0) {
+		return is_pinned(link->tls, certificate);
+	}
+	if (X509_cmp_current_time(X509_get0_notBefore(certificate)) >= 0
+		|| X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0) {
+		return false;
+	}
+	return is_ip(name) ? X509_check_ip_asc(certificate, name, 0) == 1
+			   : X509_check_host(certificate, name, 0, NAME_FLAGS, NULL) == 1;
 }
 
 /* Takes the place of X509_verify_cert(): 1 goes on, 0 ends the handshake. */

@@ -139,6 +139,8 @@ struct envoi_session *envoi_session_new(
 		s->facts.took_us[i] = -1;
 	}
 	s->window = options->window > 0 ? options->window : ENVOI_LIMIT_WINDOW_FIRST;
+	s->window_careful = options->window_careful > 0 ? options->window_careful
+							: ENVOI_LIMIT_WINDOW;
 	s->works_tail = &s->works;
 	s->finished_tail = &s->finished;
 	envoi_reply_parser_init(&s->parser);

@@ -159,6 +159,8 @@ struct envoi_session {
 	/** Finished ones, not yet pulled. */
 	struct work *finished, **finished_tail;
 	unsigned window;
+	/** Where it begins to grow slowly, and accepted messages since it did. */
+	unsigned window_careful, window_accepted;
 
 	/** PIPELINING, CHUNKING are offered, wanted and not disproved. */
 	bool pipelining, chunking;

@@ -98,6 +98,18 @@ static bool is_chunking_lie(const struct envoi_session *s, const struct work *wo
 	       && work->mail == MAIL_ACCEPTED;
 }
 
+/* By one for each accepted message, or for each window of them (RFC 5681 has the
+ * same rule for octets). */
+static void grow_window(struct envoi_session *s)
+{
+	s->window_accepted++;
+	if (s->window < ENVOI_LIMIT_WINDOW
+		&& (s->window < s->window_careful || s->window_accepted >= s->window)) {
+		s->window++;
+		s->window_accepted = 0;
+	}
+}
+
 static void end_reply(struct envoi_session *s, struct work *work, size_t recipient,
 	const struct envoi_reply *reply)
 {
@@ -132,9 +144,7 @@ static void end_reply(struct envoi_session *s, struct work *work, size_t recipie
 	if (!work->transaction->accepted) {
 		work->transaction->accepted = true;
 		s->facts.accepted++;
-		if (s->window < ENVOI_LIMIT_WINDOW) {
-			s->window++;
-		}
+		grow_window(s);
 	}
 	if (work->next == s->sending && (s->sending == NULL || !s->sending->begun)) {
 		/* The last one written: nothing is open at the server. */

@@ -166,6 +166,10 @@ static void explain_trust(struct printer *p)
 			tls->ca != NULL ? tls->ca : "the system's CAs");
 		print_from(p, "certificate", value, origin != NULL ? origin : &nothing);
 	}
+	if (tls->fresh) {
+		print_from(p, "  sessions", "of this run only",
+			ORIGIN_OF(account, ENVOI_KEY_TLS_CACHE));
+	}
 	if (tls->name != NULL) {
 		print_from(p, "  must name", tls->name,
 			ORIGIN_OF(account, ENVOI_KEY_TLS_HOST_OVERRIDE, ENVOI_KEY_HOST));

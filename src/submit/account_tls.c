@@ -183,6 +183,7 @@ int envoi_account_tls(struct account *account, struct envoi_error *err)
 	} else if (envoi_account_is(account, ENVOI_KEY_TLS_MIN, "1.3")) {
 		tls->minimum = 0x0304;
 	}
+	tls->fresh = envoi_account_is(account, ENVOI_KEY_TLS_CACHE, "off");
 	if (uses_tls(account) && refuse_foreign(account, err) != 0) {
 		return -1;
 	}

@@ -151,6 +151,17 @@ static void fill_auth(const struct channel *channel, struct envoi_auth_options *
 	}
 }
 
+/* Where connections were lost, less is to be in doubt the next time. */
+static void limit_window(
+	const struct channel *channel, struct envoi_session_options *session)
+{
+	unsigned most = envoi_run_way(channel)->window;
+	session->window_careful = most;
+	if (most > 0 && most < ENVOI_LIMIT_WINDOW_FIRST) {
+		session->window = most;
+	}
+}
+
 static void connected(struct channel *channel, int fd, size_t index, int64_t now)
 {
 	struct run *run = channel->run;
@@ -188,6 +199,7 @@ static void connected(struct channel *channel, int fd, size_t index, int64_t now
 	options.session.lmtp = channel->server->lmtp;
 	options.session.tls = channel->server->tls;
 	options.session.without = run->request->without;
+	limit_window(channel, &options.session);
 	fill_auth(channel, &options.session.auth);
 	channel->link = envoi_link_new(fd, &options, now, &err);
 	if (channel->link == NULL) {
@@ -217,6 +229,10 @@ static void channel_end(struct channel *channel, int64_t now)
 			envoi_route_fail_server(&run->route, channel->server);
 		}
 	}
+	if (channel->doubtful > 0) {
+		envoi_run_way(channel)->window = (channel->doubtful + 1) / 2;
+		channel->doubtful = 0;
+	}
 	run->probed = run->probed || facts->established;
 	if (facts->error.status != ENVOI_STATUS_OK && !run->stopped) {
 		envoi_run_warn_session(channel);
@@ -242,6 +258,12 @@ static void channel_finished(
 {
 	envoi_run_explain_refusal(channel, transaction);
 	bool again = transaction != envoi_link_unreadable(channel->link);
+	for (size_t i = 0; i < transaction->count; i++) {
+		if (transaction->recipients[i]->result.outcome == ENVOI_OUTCOME_UNKNOWN) {
+			channel->doubtful++;
+			break;
+		}
+	}
 	envoi_visit_finished(&channel->visit, channel->run->job, transaction, again);
 }
 

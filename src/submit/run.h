@@ -44,6 +44,8 @@ struct channel {
 	struct envoi_visit visit;
 	/** The session asked for the secret. */
 	bool asked_secret;
+	/** Messages of this session whose fate is not known. */
+	unsigned doubtful;
 	int64_t began, connected;
 	size_t poll_first, poll_count;
 };
@@ -56,6 +58,8 @@ struct way {
 	struct envoi_secret secret;
 	/** The host it was had for. */
 	const char *secret_host;
+	/** After a loss: half of what was in doubt then; 0: nothing was lost. */
+	unsigned window;
 };
 
 struct run {

@@ -71,11 +71,15 @@ class Sink:
         self.process.stdin.close()
         self.process.wait()
 
-    def check(self, wanted, what):
-        """Refuses unless what arrived since the last call is what was sent."""
+    def arrived(self):
+        """What arrived since the last call."""
         self.process.stdin.write("counts\n")
         self.process.stdin.flush()
-        arrived = Counts(self.process.stdout.readline())
+        return Counts(self.process.stdout.readline())
+
+    def check(self, wanted, what):
+        """Refuses unless what arrived since the last call is what was sent."""
+        arrived = self.arrived()
         if arrived != wanted:
             raise Refused(f"{what}: arrived {arrived}; sent {wanted}")
 
@@ -86,6 +90,8 @@ class Bench:
     def __init__(self, folder):
         self.folder = folder
         self.missed = 0
+        # What --plot draws: (what, unit, is more better, {name: figure}).
+        self.panels = []
         self.environment = {"PATH": os.environ["PATH"], "TMPDIR": folder, "LC_ALL": "C"}
         self.certificate = self.path("cert.pem")
         self.certificate_and_key = self.path("both.pem")
@@ -201,5 +207,5 @@ class Bench:
         """limit says in words what holds or does not; beside is only told."""
         verdict = "" if not limit else "holds" if holds else "MISSED"
         self.missed += bool(limit) and not holds
-        print(f"{case:<11} {what:<40} {figure!s:>16}   {limit or beside:<24} {verdict}".rstrip(),
+        print(f"{case:<11} {what:<44} {figure!s:>16}   {limit or beside:<24} {verdict}".rstrip(),
               flush=True)

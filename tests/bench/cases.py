@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 
 from bench import ENVOI, TOOLS, expected
+import faults
+import peers
 
 GIB = 1 << 30
 
@@ -166,6 +168,15 @@ def start(bench):
             count = bench.instructions(bench.envoi(sink, **options, files=[small]))
             sink.check(expected(small), what)
             row(what, count, 0 if options.get("tls") else 1.15)
+        whole = count
+        argv = bench.envoi(sink, tls=True, files=[small])
+        bench.environment["XDG_CACHE_HOME"] = bench.path("cache")
+        bench.run(argv)
+        count = bench.instructions(argv)
+        del bench.environment["XDG_CACHE_HOME"]
+        sink.check(expected(small).times(2), "TLS, resumed")
+        bench.row("start", "2 kB, DATA, TLS, resumed: M instructions", f"{count / 1e6:.2f}",
+                  "less than whole", count < whole)
         counts = []
         for path in short, lines:
             counts.append(bench.allocations(bench.envoi(sink, files=[path])))
@@ -289,3 +300,5 @@ def queue(bench):
 
 
 ALL = {case.__name__: case for case in (memory, writes, window, big, text, start, recipients, queue)}
+ALL["peers"] = peers.peers_case
+ALL["faults"] = faults.faults

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 void dialogue_init(
-	struct dialogue *dialogue, const struct offers *offers, struct counts *counts)
+	struct dialogue *dialogue, struct offers *offers, struct counts *counts)
 {
 	*dialogue = (struct dialogue){.offers = offers, .counts = counts};
 	counts->connections++;
@@ -72,14 +72,61 @@ static void end_transaction(struct dialogue *dialogue)
 	sum_init(&dialogue->sum);
 }
 
+/* xorshift64: the same seed, the same faults. */
+static unsigned roll(struct offers *offers, unsigned sides)
+{
+	offers->dice ^= offers->dice << 13;
+	offers->dice ^= offers->dice >> 7;
+	offers->dice ^= offers->dice << 17;
+	return (unsigned)((offers->dice >> 11) % sides);
+}
+
+/* A message has come to its end; true: that is not the end of a good one. */
+static bool comes_to_grief(struct dialogue *dialogue)
+{
+	struct offers *offers = dialogue->offers;
+	if (offers->faults == 0 || roll(offers, offers->faults) != 0) {
+		return false;
+	}
+	switch (roll(offers, 6)) {
+	case 0:
+		dialogue->wanted = WANTED_DROP;
+		return true;
+	case 1:
+		/* It is taken, and nobody hears of it. */
+		dialogue->wanted = WANTED_DROP;
+		return false;
+	case 2:
+		reply(dialogue, "421 4.3.2 going down\r\n");
+		dialogue->wanted = WANTED_CLOSE;
+		return true;
+	case 3:
+		dialogue->wanted = WANTED_STALL;
+		return true;
+	case 4:
+		reply(dialogue, "451 4.3.0 not now\r\n");
+		break;
+	default:
+		reply(dialogue, "554 5.6.0 not this one\r\n");
+		break;
+	}
+	end_transaction(dialogue);
+	return true;
+}
+
 static void count_message(struct dialogue *dialogue)
 {
 	struct counts *counts = dialogue->counts;
+	if (comes_to_grief(dialogue)) {
+		return;
+	}
 	counts->messages++;
 	counts->recipients += dialogue->recipients;
 	counts->octets += dialogue->sum.octets;
 	counts->sum += sum_finish(&dialogue->sum);
-	reply(dialogue, "250 2.0.0 taken\r\n");
+	if (dialogue->wanted != WANTED_DROP) {
+		reply(dialogue, "250 2.0.0 taken\r\n");
+	}
 	end_transaction(dialogue);
 }
 

@@ -25,17 +25,25 @@ struct offers {
 	bool pipelining;
 	bool chunking;
 	bool starttls;
+	/** One message in so many, by chance, comes to grief at its end; 0: none. */
+	unsigned faults;
+	/** For the chance. */
+	uint64_t dice;
 };
 
 enum wanted {
 	WANTED_NOTHING,
 	WANTED_TLS,
 	WANTED_CLOSE,
+	/** Close at once, with nothing more said. */
+	WANTED_DROP,
+	/** Say and read nothing any more. */
+	WANTED_STALL,
 };
 
 /** A transaction of a message on its way, and where in it we are. */
 struct dialogue {
-	const struct offers *offers;
+	struct offers *offers;
 	struct counts *counts;
 	enum {
 		IN_COMMANDS,
@@ -65,13 +73,13 @@ struct dialogue {
 };
 
 void dialogue_init(
-	struct dialogue *dialogue, const struct offers *offers, struct counts *counts);
+	struct dialogue *dialogue, struct offers *offers, struct counts *counts);
 void dialogue_finish(struct dialogue *dialogue);
 
 /** Says the greeting. */
 void dialogue_greet(struct dialogue *dialogue);
 
-/** Takes octets; stops early, with wanted set, at STARTTLS and QUIT. */
+/** Takes octets; stops early, with wanted set, at STARTTLS, QUIT and some faults. */
 void dialogue_take(struct dialogue *dialogue, const char *p, size_t n);
 
 /** TLS stands: forgets what was said before. */

@@ -3,14 +3,17 @@
  * it comes, counts it and forgets it.
  *
  *   fastsink [--delay MS] [--no-pipelining] [--no-chunking] [--tls PEM [--implicit]]
+ *            [--faults N [--seed N]]
  *   fastsink --sum FILE...
  *
  * Says "port N" on stdout. A line on stdin is answered with one line of what
  * arrived since the line before; the end of stdin ends it. --delay: each reply
  * leaves so many ms after its command came, which stands for distance: replies
  * to commands that came together leave together. PEM holds certificate and
- * key. --sum tells what the counts would be, had each FILE been sent once to
- * one recipient; line ends become CRLF.
+ * key. --faults: one message in N, by chance, is refused, answered 421, or not
+ * answered at all, or the connection ends, before or after it was taken. --sum tells what
+ * the counts would be, had each FILE been sent once to one recipient; line ends become
+ * CRLF.
  */
 #define _GNU_SOURCE /* ppoll(2) */
 #include <errno.h>
@@ -19,6 +22,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +67,7 @@ static struct {
 	struct connection connections[CONNECTIONS];
 	size_t count;
 	char input[READ_SIZE];
-} sink = {.offers = {.pipelining = true, .chunking = true}};
+} sink = {.offers = {.pipelining = true, .chunking = true, .dice = 1}};
 
 static void fail(const char *what)
 {
@@ -229,6 +233,7 @@ static bool read_all(struct connection *c)
 static bool step(struct connection *c, short events)
 {
 	int64_t now = now_ns();
+	bool reading = c->dialogue.wanted == WANTED_NOTHING;
 	if (c->shaking && events != 0 && !shake_hands(c)) {
 		return false;
 	}
@@ -237,6 +242,10 @@ static bool step(struct connection *c, short events)
 		return false;
 	}
 	if (!c->shaking && events != 0 && !read_all(c)) {
+		return false;
+	}
+	if (c->dialogue.wanted == WANTED_DROP
+		|| (c->dialogue.wanted == WANTED_STALL && events != 0 && !reading)) {
 		return false;
 	}
 	if (c->dialogue.wanted == WANTED_TLS && c->batches == NULL) {
@@ -299,8 +308,9 @@ static void wait_for(struct pollfd *fds)
 	for (size_t i = 0; i < sink.count; i++) {
 		const struct connection *c = &sink.connections[i];
 		bool reading = c->dialogue.wanted == WANTED_NOTHING || c->shaking;
-		short events =
-			(short)((reading ? POLLIN : 0) | (c->blocked ? POLLOUT : 0));
+		bool stalled = c->dialogue.wanted == WANTED_STALL;
+		short events = (short)((reading ? POLLIN : 0) | (stalled ? POLLRDHUP : 0)
+				       | (c->blocked ? POLLOUT : 0));
 		fds[2 + i] = (struct pollfd){.fd = c->fd, .events = events};
 		if (c->dialogue.replies_length > 0) {
 			due = 0;
@@ -404,6 +414,8 @@ int main(int argc, char **argv)
 		{"no-chunking", no_argument, NULL, 'c'},
 		{"tls", required_argument, NULL, 't'},
 		{"implicit", no_argument, NULL, 'i'},
+		{"faults", required_argument, NULL, 'f'},
+		{"seed", required_argument, NULL, 'e'},
 		{"sum", no_argument, NULL, 's'},
 		{0},
 	};
@@ -427,6 +439,12 @@ int main(int argc, char **argv)
 		case 'i':
 			sink.implicit = true;
 			break;
+		case 'f':
+			sink.offers.faults = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'e':
+			sink.offers.dice = strtoull(optarg, NULL, 10) * 2654435761 + 1;
+			break;
 		case 's':
 			sums = true;
 			break;
@@ -441,6 +459,8 @@ int main(int argc, char **argv)
 		print_counts(&sink.counts);
 		return 0;
 	}
+	/* OpenSSL writes to those who are gone already. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	listen_anywhere();
 	serve();
 	return 0;

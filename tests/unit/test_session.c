@@ -176,6 +176,26 @@ START_TEST(windows_are_bounded)
 }
 END_TEST
 
+/* Behind a loss: slowly from where it is told to be careful, by one a window. */
+START_TEST(careful_window_grows_slowly)
+{
+	struct talk talk;
+	talk_begin(&talk, OPTIONS(.window = 2, .window_careful = 2));
+	for (size_t j = 0; j < TALK_MAILS; j++) {
+		talk_mail(&talk, BODY, 1);
+	}
+	talk_greet(&talk, "250-mx\r\n250-CHUNKING\r\n250 PIPELINING\r\n");
+	ck_assert_uint_eq(submitted(&talk), 2);
+	talk_server(&talk, "250 m\r\n250 r\r\n250 ok\r\n");
+	ck_assert_uint_eq(submitted(&talk), 3);
+	talk_server(&talk, "250 R\r\n250 m\r\n250 r\r\n250 ok\r\n");
+	ck_assert_uint_eq(submitted(&talk), 5);
+	envoi_session_eof(talk.session, false, 0);
+	talk_events(&talk);
+	talk_end(&talk);
+}
+END_TEST
+
 /* RFC 9422: each MAIL counts, that of a second try as well. */
 START_TEST(a_second_try_counts_for_mailmax)
 {
@@ -968,6 +988,7 @@ int main(void)
 	tcase_add_test(tcase, an_end_of_data_not_sent_is_no_doubt);
 	tcase_add_test(tcase, an_unfit_name_is_refused);
 	tcase_add_test(tcase, windows_are_bounded);
+	tcase_add_test(tcase, careful_window_grows_slowly);
 	tcase_add_test(tcase, a_second_try_counts_for_mailmax);
 	tcase_add_test(tcase, large_messages_narrow_the_window);
 	tcase_add_test(tcase, deadlines_are_those_of_the_rfc);

@@ -21,6 +21,7 @@ static const char *const idle[] = {
 	"--tls-key=",
 	"--tls-min=",
 	"--tls-insecure",
+	"--no-tls-cache",
 	"--source=",
 	"--transcript=",
 	"--report=",
