@@ -154,8 +154,30 @@ static void answer_failed(const struct sendmail_message *message,
 	(void)snprintf(answer->text, sizeof(answer->text), "%.380s", text);
 }
 
-static bool take_message(void *context, const char *sender, const char *const *recipients,
-	size_t count, struct envoi_input *input, struct envoi_dialogue_answer *answer)
+/* A recipient, or those behind an alias: all of them with the same wish. */
+static int add_recipient(struct sendmail_message *message, const char *address,
+	const struct envoi_wish *wish, struct envoi_error *err)
+{
+	struct envoi_envelope *envelope = &message->envelope;
+	size_t before = envelope->count;
+	if (add_address(message, address, err) != 0) {
+		return -1;
+	}
+	struct envoi_wish *wishes =
+		realloc(envelope->wishes, (envelope->count + 1) * sizeof(*wishes));
+	if (wishes == NULL) {
+		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
+	}
+	for (size_t i = before; i < envelope->count; i++) {
+		wishes[i] = *wish;
+	}
+	envelope->wishes = wishes;
+	envelope->dsn.notify |= wish->notify;
+	return 0;
+}
+
+static bool take_message(void *context, const struct envoi_dialogue_envelope *envelope,
+	struct envoi_input *input, struct envoi_dialogue_answer *answer)
 {
 	struct dialogue *dialogue = context;
 	struct sendmail *sendmail = dialogue->sendmail;
@@ -166,10 +188,13 @@ static bool take_message(void *context, const char *sender, const char *const *r
 	};
 	struct envoi_error err = ENVOI_ERROR_NONE;
 	enum envoi_status status = ENVOI_STATUS_OK;
-	int result = take_sender(dialogue, sender, &err);
+	int result = take_sender(dialogue, envelope->sender, &err);
 	message.sender = sendmail->sender;
-	for (size_t i = 0; result == 0 && i < count; i++) {
-		result = add_address(&message, recipients[i], &err);
+	sendmail->connection.request.dsn = envelope->dsn;
+	message.envelope.dsn = envelope->dsn;
+	for (size_t i = 0; result == 0 && i < envelope->count; i++) {
+		result = add_recipient(
+			&message, envelope->recipients[i], &envelope->wishes[i], &err);
 	}
 	if (result == 0) {
 		status = sendmail_send(&message);
@@ -186,6 +211,7 @@ static bool take_message(void *context, const char *sender, const char *const *r
 	/* It belongs to the dialogue. */
 	message.input = NULL;
 	sendmail_message_finish(&message);
+	sendmail->connection.request.dsn = (struct envoi_dsn){0};
 	return !ui_unwatch_signals(&sendmail->connection.ui);
 }
 

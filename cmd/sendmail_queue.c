@@ -97,8 +97,8 @@ int sendmail_store(struct sendmail_message *message, struct envoi_error *err)
 	}
 	watch_signals(sendmail);
 	int result = spool_put(sendmail->queue, &way,
-		(const char *const *)message->ready.recipients, &c->request.dsn,
-		message->mail, &message->entry, err);
+		(const char *const *)message->ready.recipients, message->ready.wishes,
+		&c->request.dsn, message->mail, &message->entry, err);
 	free(settings);
 	if (result != 0) {
 		sendmail_syslog(sendmail, true, err->text);

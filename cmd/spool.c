@@ -243,35 +243,42 @@ struct adding {
 	size_t index;
 };
 
-static const char *notify_text(unsigned bits, char out[40])
+/* "SUCCESS,FAILURE,DELAY", and more than that never is. */
+#define NOTIFY_SIZE 40
+
+static const char *notify_text(unsigned bits, char out[NOTIFY_SIZE])
 {
 	static const char *const words[] = {"NEVER", "FAILURE", "DELAY", "SUCCESS"};
 	size_t n = 0;
 	out[0] = '\0';
 	for (unsigned i = 0; i < 4; i++) {
 		if ((bits & 1u << i) != 0) {
-			n += (size_t)snprintf(
-				out + n, 40 - n, "%s%s", n > 0 ? "," : "", words[i]);
+			n += (size_t)snprintf(out + n, NOTIFY_SIZE - n, "%s%s",
+				n > 0 ? "," : "", words[i]);
 		}
 	}
 	return bits != 0 ? out : NULL;
 }
 
 int spool_put(struct envoi_queue *queue, const struct envoi_queue_envelope *way,
-	const char *const *addresses, const struct envoi_dsn *dsn,
-	struct envoi_message *message, struct envoi_entry **ret_entry,
-	struct envoi_error *err)
+	const char *const *addresses, const struct envoi_wish *wishes,
+	const struct envoi_dsn *dsn, struct envoi_message *message,
+	struct envoi_entry **ret_entry, struct envoi_error *err)
 {
-	char notify[40];
 	struct envoi_queue_envelope envelope = *way;
 	struct envoi_queue_recipient *recipients =
 		calloc(envelope.count + 1, sizeof(*recipients));
-	if (recipients == NULL) {
+	char(*notify)[NOTIFY_SIZE] = calloc(envelope.count + 1, sizeof(*notify));
+	if (recipients == NULL || notify == NULL) {
+		free(recipients);
+		free(notify);
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
 	for (size_t i = 0; i < envelope.count; i++) {
 		recipients[i].address = addresses[i];
-		recipients[i].notify = notify_text(dsn->notify, notify);
+		recipients[i].notify = notify_text(
+			wishes != NULL ? wishes[i].notify : dsn->notify, notify[i]);
+		recipients[i].original = wishes != NULL ? wishes[i].original : NULL;
 	}
 	envelope.recipients = recipients;
 	envelope.returned = dsn->ret;
@@ -281,6 +288,7 @@ int spool_put(struct envoi_queue *queue, const struct envoi_queue_envelope *way,
 	envelope.created = (int64_t)time(NULL);
 	int result = envoi_queue_add(queue, &envelope, message, ret_entry, err);
 	free(recipients);
+	free(notify);
 	return result;
 }
 
@@ -295,8 +303,8 @@ static int store(struct adding *adding, struct envoi_message *message,
 	envelope.count = is_own ? own->count : request->recipient_count;
 	envelope.sender = is_own && own->sender != NULL ? own->sender : request->sender;
 	struct envoi_entry *entry = NULL;
-	int result = spool_put(
-		adding->queue, &envelope, addresses, &request->dsn, message, &entry, err);
+	int result = spool_put(adding->queue, &envelope, addresses,
+		is_own ? own->wishes : NULL, &request->dsn, message, &entry, err);
 	if (result == 0 && adding->connection->ui.report) {
 		size_t length = 0;
 		char *line = envoi_report_queued(adding->connection->ui.format,

@@ -48,12 +48,13 @@ int spool_time(
 
 /**
  * Puts a message that was scanned into the queue: way->count addresses, with what
- * dsn asks for; the rest of the way says how it goes. Errors as envoi_queue_add().
+ * dsn asks for, and, unless they are NULL, wishes in place of dsn->notify; the rest of
+ * the way says how it goes. Errors as envoi_queue_add().
  */
 int spool_put(struct envoi_queue *queue, const struct envoi_queue_envelope *way,
-	const char *const *addresses, const struct envoi_dsn *dsn,
-	struct envoi_message *message, struct envoi_entry **ret_entry,
-	struct envoi_error *err);
+	const char *const *addresses, const struct envoi_wish *wishes,
+	const struct envoi_dsn *dsn, struct envoi_message *message,
+	struct envoi_entry **ret_entry, struct envoi_error *err);
 
 /** Puts all messages of a complete request into the queue, and reports each. */
 enum envoi_status spool_add(struct connection *c, const struct spool_times *times);

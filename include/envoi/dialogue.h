@@ -1,7 +1,8 @@
 /*
  * Taking mail by an SMTP dialogue with a program of this machine, over a pair
  * of descriptors: what sendmail -bs is. No AUTH, no TLS; line ends as the
- * program has them, EHLO if it likes. Any number of messages.
+ * program has them, EHLO if it likes. Any number of messages. SMTPUTF8 and DSN are
+ * offered: what is asked of notifications is for the caller to pass on.
  */
 #ifndef ENVOI_DIALOGUE_H
 #define ENVOI_DIALOGUE_H
@@ -12,6 +13,7 @@
 
 #include <envoi/error.h>
 #include <envoi/message.h>
+#include <envoi/submit.h>
 
 /** The reply to a message. */
 struct envoi_dialogue_answer {
@@ -21,6 +23,18 @@ struct envoi_dialogue_answer {
 	char enhanced[16];
 	/** One line; what is not printable ASCII becomes "?". */
 	char text[400];
+};
+
+/** Who a message is from and for; all of it valid during the call only. */
+struct envoi_dialogue_envelope {
+	/** What stood between < and >; "" is the null sender. */
+	const char *sender;
+	const char *const *recipients;
+	/** What is asked for each of them. */
+	const struct envoi_wish *wishes;
+	size_t count;
+	/** RET and ENVID. */
+	struct envoi_dsn dsn;
 };
 
 struct envoi_dialogue {
@@ -41,9 +55,8 @@ struct envoi_dialogue {
 		struct envoi_error *err);
 	/** A message is complete: an answer other than 2yz says that it is not
 	 * taken. The input is freed behind it. False: the dialogue is to end. */
-	bool (*message)(void *context, const char *sender, const char *const *recipients,
-		size_t count, struct envoi_input *input,
-		struct envoi_dialogue_answer *ret_answer);
+	bool (*message)(void *context, const struct envoi_dialogue_envelope *envelope,
+		struct envoi_input *input, struct envoi_dialogue_answer *ret_answer);
 };
 
 /**

@@ -41,8 +41,12 @@ static void drop_transaction(struct envoi_receiver *receiver)
 	receiver->sender = NULL;
 	for (size_t i = 0; i < receiver->count; i++) {
 		free(receiver->recipients[i]);
+		free(receiver->wishes[i].original);
 	}
 	receiver->count = 0;
+	free(receiver->envid);
+	receiver->envid = NULL;
+	receiver->ret = NULL;
 }
 
 void envoi_receiver_free(struct envoi_receiver *receiver)
@@ -52,6 +56,8 @@ void envoi_receiver_free(struct envoi_receiver *receiver)
 	}
 	drop_transaction(receiver);
 	free(receiver->recipients);
+	free(receiver->wishes);
+	free(receiver->wish.original);
 	free(receiver->candidate);
 	free(receiver->hostname);
 	envoi_buffer_finish(&receiver->in);
@@ -242,9 +248,17 @@ static int add_recipient(struct envoi_receiver *receiver)
 			return -1;
 		}
 		receiver->recipients = recipients;
+		struct receiver_wish *wishes =
+			realloc(receiver->wishes, capacity * sizeof(receiver->wishes[0]));
+		if (wishes == NULL) {
+			return -1;
+		}
+		receiver->wishes = wishes;
 		receiver->capacity = capacity;
 	}
+	receiver->wishes[receiver->count] = receiver->wish;
 	receiver->recipients[receiver->count++] = receiver->candidate;
+	receiver->wish = (struct receiver_wish){0};
 	receiver->candidate = NULL;
 	return 0;
 }
@@ -322,4 +336,19 @@ size_t envoi_receiver_recipient_count(const struct envoi_receiver *receiver)
 const char *envoi_receiver_recipient(const struct envoi_receiver *receiver, size_t i)
 {
 	return receiver->recipients[i];
+}
+
+struct envoi_dsn envoi_receiver_dsn(const struct envoi_receiver *receiver)
+{
+	return (struct envoi_dsn){.ret = receiver->ret, .envid = receiver->envid};
+}
+
+unsigned envoi_receiver_notify(const struct envoi_receiver *receiver, size_t i)
+{
+	return receiver->wishes[i].notify;
+}
+
+const char *envoi_receiver_original(const struct envoi_receiver *receiver, size_t i)
+{
+	return receiver->wishes[i].original;
 }

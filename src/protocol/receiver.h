@@ -153,4 +153,10 @@ const char *envoi_receiver_sender(const struct envoi_receiver *receiver);
 size_t envoi_receiver_recipient_count(const struct envoi_receiver *receiver);
 const char *envoi_receiver_recipient(const struct envoi_receiver *receiver, size_t i);
 
+/** What was asked of notifications (RFC 3461 4), as long: RET and ENVID, no notify;
+ * and of a recipient NOTIFY as ENVOI_NOTIFY_... (0: not said), ORCPT's value (NULL). */
+struct envoi_dsn envoi_receiver_dsn(const struct envoi_receiver *receiver);
+unsigned envoi_receiver_notify(const struct envoi_receiver *receiver, size_t i);
+const char *envoi_receiver_original(const struct envoi_receiver *receiver, size_t i);
+
 #endif

@@ -52,6 +52,25 @@ struct receiver_refusal {
 	const char *text;
 };
 
+/** What was asked for a recipient. */
+struct receiver_wish {
+	/** ENVOI_NOTIFY_... */
+	unsigned notify;
+	/** The value of ORCPT, owned; NULL: none. */
+	char *original;
+};
+
+/** What stood behind a path. Spans are of the command. */
+struct receiver_parameters {
+	bool utf8;
+	/** "HDRS", "FULL", NULL. */
+	const char *ret;
+	/** Of ENVID, ORCPT: as they came; empty: none. */
+	struct envoi_span envid;
+	struct envoi_span original;
+	unsigned notify;
+};
+
 struct envoi_receiver {
 	struct envoi_receiver_options options;
 	char *hostname;
@@ -75,7 +94,11 @@ struct envoi_receiver {
 	char *sender;
 	/** MAIL said SMTPUTF8. */
 	bool utf8;
+	/** RET and ENVID, decoded and owned. */
+	const char *ret;
+	char *envid;
 	char **recipients;
+	struct receiver_wish *wishes;
 	size_t count;
 	size_t capacity;
 	enum receiver_message message;
@@ -97,6 +120,7 @@ struct envoi_receiver {
 	 * many recipients are answered (LMTP). */
 	enum envoi_receiver_event asked;
 	char *candidate;
+	struct receiver_wish wish;
 	size_t answered;
 
 	struct envoi_buffer in;
@@ -141,7 +165,9 @@ enum envoi_receiver_event envoi_receiver_do_rcpt(
 
 /** All parameters of MAIL or RCPT; false: a refusal was said. */
 bool envoi_receiver_take_parameters(struct envoi_receiver *receiver, bool mail,
-	struct envoi_span args, bool *ret_utf8);
+	struct envoi_span args, struct receiver_parameters *ret);
+/** Without its xtext; NULL: no memory. */
+char *envoi_receiver_decode(struct envoi_span xtext);
 
 /* receiver_reply.c */
 

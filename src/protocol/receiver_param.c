@@ -1,13 +1,14 @@
 /*
  * The parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8
- * (RFC 6531 3.4), RET, ENVID, NOTIFY and ORCPT (RFC 3461 4). Those of the last RFC
- * are checked and forgotten: who takes mail here sends no notifications.
+ * (RFC 6531 3.4), RET, ENVID, NOTIFY and ORCPT (RFC 3461 4).
  *
  *     parameter = keyword [ "=" value ]
  *     ENVID     = xtext, of at most 100 octets
  *     ORCPT     = type ";" xtext / "utf-8;" text, of at most 500 octets (RFC 6533 3)
  */
 #include "protocol/receiver_internal.h"
+
+#include <stdlib.h>
 
 #include "base/span.h"
 
@@ -72,9 +73,39 @@ static bool is_ret(struct envoi_span value)
 	       || envoi_span_equal_nocase(value, "HDRS");
 }
 
+static int hex(char c)
+{
+	return c <= '9' ? c - '0' : c - 'A' + 10;
+}
+
+char *envoi_receiver_decode(struct envoi_span xtext)
+{
+	char *text = malloc(xtext.len + 1);
+	size_t n = 0;
+	for (size_t i = 0; text != NULL && i < xtext.len; i++) {
+		text[n++] = xtext.data[i];
+		if (xtext.data[i] == '+') {
+			text[n - 1] = (char)(hex(xtext.data[i + 1]) << 4
+					     | hex(xtext.data[i + 2]));
+			i += 2;
+		}
+	}
+	if (text != NULL) {
+		text[n] = '\0';
+	}
+	return text;
+}
+
+/* +00 and the like are no identifier. */
 static bool is_envid(struct envoi_span value)
 {
-	return value.len <= 100 && is_xtext(value, false);
+	if (value.len > 100 || !is_xtext(value, false)) {
+		return false;
+	}
+	char *text = envoi_receiver_decode(value);
+	bool good = text == NULL || envoi_dsn_is_envid(text);
+	free(text);
+	return good;
 }
 
 static bool is_orcpt(struct envoi_span value)
@@ -86,29 +117,40 @@ static bool is_orcpt(struct envoi_span value)
 	       && is_xtext(text, envoi_span_equal_nocase(front, "utf-8"));
 }
 
-/* NEVER alone, or some of the three others, each once. */
-static bool is_notify(struct envoi_span value)
+/* ENVOI_NOTIFY_...; 0: neither NEVER alone nor some of the three others, each
+ * once. */
+static unsigned notify_of(struct envoi_span value)
 {
-	static const char *const words[] = {"SUCCESS", "FAILURE", "DELAY"};
+	static const struct {
+		const char *word;
+		unsigned bit;
+	} words[] = {{"SUCCESS", ENVOI_NOTIFY_SUCCESS}, {"FAILURE", ENVOI_NOTIFY_FAILURE},
+		{"DELAY", ENVOI_NOTIFY_DELAY}};
 	unsigned seen = 0;
 	if (envoi_span_equal_nocase(value, "NEVER")) {
-		return true;
+		return ENVOI_NOTIFY_NEVER;
 	}
 	while (value.len > 0) {
 		size_t n = find_octet(value, ',');
 		struct envoi_span word = {value.data, n};
 		unsigned bit = 0;
 		for (unsigned i = 0; i < 3; i++) {
-			bit |= envoi_span_equal_nocase(word, words[i]) ? 1u << i : 0;
+			bit |= envoi_span_equal_nocase(word, words[i].word) ? words[i].bit
+									    : 0;
 		}
 		if (bit == 0 || (seen & bit) != 0 || n + 1 == value.len) {
-			return false;
+			return 0;
 		}
 		seen |= bit;
 		size_t step = n < value.len ? n + 1 : n;
 		value = (struct envoi_span){value.data + step, value.len - step};
 	}
-	return seen != 0;
+	return seen;
+}
+
+static bool is_notify(struct envoi_span value)
+{
+	return notify_of(value) != 0;
 }
 
 static bool is_body(struct envoi_span value)
@@ -166,11 +208,35 @@ static bool fits_size(struct envoi_receiver *receiver, struct envoi_span value)
 	return false;
 }
 
+static void take(unsigned bit, struct envoi_span value, struct receiver_parameters *ret)
+{
+	switch (bit) {
+	case SEEN_UTF8:
+		ret->utf8 = true;
+		break;
+	case SEEN_RET:
+		ret->ret = envoi_span_equal_nocase(value, "FULL") ? "FULL" : "HDRS";
+		break;
+	case SEEN_ENVID:
+		ret->envid = value;
+		break;
+	case SEEN_NOTIFY:
+		ret->notify = notify_of(value);
+		break;
+	case SEEN_ORCPT:
+		ret->original = value;
+		break;
+	default:
+		break;
+	}
+}
+
 bool envoi_receiver_take_parameters(struct envoi_receiver *receiver, bool mail,
-	struct envoi_span args, bool *ret_utf8)
+	struct envoi_span args, struct receiver_parameters *ret)
 {
 	unsigned seen = 0;
 	struct envoi_span word = envoi_span_word(&args), value = {0};
+	*ret = (struct receiver_parameters){0};
 	for (; word.len > 0; word = envoi_span_word(&args)) {
 		const struct parameter *one =
 			find(receiver, mail ? of_mail : of_rcpt, word, &value);
@@ -188,7 +254,7 @@ bool envoi_receiver_take_parameters(struct envoi_receiver *receiver, bool mail,
 			return false;
 		}
 		seen |= one->bit;
+		take(one->bit, value, ret);
 	}
-	*ret_utf8 = (seen & SEEN_UTF8) != 0;
 	return true;
 }

@@ -125,7 +125,7 @@ enum envoi_receiver_event envoi_receiver_do_mail(
 	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	struct envoi_span path;
-	bool utf8 = false;
+	struct receiver_parameters said;
 	if (receiver->hello == RECEIVER_HELLO_NONE && !receiver->options.local) {
 		envoi_receiver_say(receiver, 503, "5.5.1",
 			receiver->options.lmtp ? "LHLO first" : "EHLO or HELO first");
@@ -139,11 +139,14 @@ enum envoi_receiver_event envoi_receiver_do_mail(
 	if (!take_argument(receiver, true, &args, &path)) {
 		return ENVOI_RECEIVER_NONE;
 	}
-	if (!envoi_receiver_take_parameters(receiver, true, args, &utf8)
-		|| !fits_utf8(receiver, path, utf8)) {
+	if (!envoi_receiver_take_parameters(receiver, true, args, &said)
+		|| !fits_utf8(receiver, path, said.utf8)) {
 		return ENVOI_RECEIVER_NONE;
 	}
-	receiver->utf8 = utf8;
+	receiver->utf8 = said.utf8;
+	receiver->ret = said.ret;
+	free(receiver->envid);
+	receiver->envid = said.envid.len > 0 ? envoi_receiver_decode(said.envid) : NULL;
 	return ask(receiver, ENVOI_RECEIVER_MAIL, path);
 }
 
@@ -151,7 +154,7 @@ enum envoi_receiver_event envoi_receiver_do_rcpt(
 	struct envoi_receiver *receiver, struct envoi_span args)
 {
 	struct envoi_span path;
-	bool utf8 = false;
+	struct receiver_parameters said;
 	if (receiver->sender == NULL) {
 		envoi_receiver_say(receiver, 503, "5.5.1", "MAIL first");
 		return ENVOI_RECEIVER_NONE;
@@ -168,7 +171,7 @@ enum envoi_receiver_event envoi_receiver_do_rcpt(
 			receiver, 501, "5.1.3", "a recipient cannot be empty");
 		return ENVOI_RECEIVER_NONE;
 	}
-	if (!envoi_receiver_take_parameters(receiver, false, args, &utf8)
+	if (!envoi_receiver_take_parameters(receiver, false, args, &said)
 		|| !fits_utf8(receiver, path, receiver->utf8)) {
 		return ENVOI_RECEIVER_NONE;
 	}
@@ -176,5 +179,8 @@ enum envoi_receiver_event envoi_receiver_do_rcpt(
 		envoi_receiver_say(receiver, 452, "4.5.3", "too many recipients");
 		return ENVOI_RECEIVER_NONE;
 	}
+	free(receiver->wish.original);
+	receiver->wish = (struct receiver_wish){said.notify,
+		said.original.len > 0 ? envoi_span_dup(said.original) : NULL};
 	return ask(receiver, ENVOI_RECEIVER_RCPT, path);
 }

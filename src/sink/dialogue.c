@@ -88,19 +88,30 @@ static int give_message(struct talk *talk, struct envoi_dialogue_answer *answer)
 	size_t count = envoi_receiver_recipient_count(receiver);
 	struct envoi_input *input = NULL;
 	const char **recipients = calloc(count + 1, sizeof(*recipients));
-	if (recipients == NULL || envoi_spool_end(&talk->spool, &talk->trouble) != 0
-		|| envoi_input_of(talk->source, &input, &talk->trouble) != 0) {
-		free(recipients);
-		return -1;
-	}
-	for (size_t i = 0; i < count; i++) {
+	struct envoi_wish *wishes = calloc(count + 1, sizeof(*wishes));
+	int result =
+		recipients != NULL && wishes != NULL
+				&& envoi_spool_end(&talk->spool, &talk->trouble) == 0
+				&& envoi_input_of(talk->source, &input, &talk->trouble)
+					   == 0
+			? 0
+			: -1;
+	for (size_t i = 0; result == 0 && i < count; i++) {
 		recipients[i] = envoi_receiver_recipient(receiver, i);
+		wishes[i] = (struct envoi_wish){envoi_receiver_notify(receiver, i),
+			envoi_receiver_original(receiver, i)};
 	}
-	talk->stop = !dialogue->message(dialogue->context,
-		envoi_receiver_sender(receiver), recipients, count, input, answer);
-	envoi_input_free(input);
+	if (result == 0) {
+		const struct envoi_dialogue_envelope envelope = {
+			envoi_receiver_sender(receiver), recipients, wishes, count,
+			envoi_receiver_dsn(receiver)};
+		talk->stop =
+			!dialogue->message(dialogue->context, &envelope, input, answer);
+		envoi_input_free(input);
+	}
 	free(recipients);
-	return 0;
+	free(wishes);
+	return result;
 }
 
 static void end_message(struct talk *talk)
@@ -227,7 +238,8 @@ int envoi_dialogue_run(const struct envoi_dialogue *dialogue, struct envoi_error
 		.hostname = dialogue->hostname,
 		.local = true,
 		.extensions = ENVOI_EXT_PIPELINING | ENVOI_EXT_8BITMIME | ENVOI_EXT_SIZE
-			      | ENVOI_EXT_ENHANCEDSTATUSCODES | ENVOI_EXT_SMTPUTF8,
+			      | ENVOI_EXT_ENHANCEDSTATUSCODES | ENVOI_EXT_SMTPUTF8
+			      | ENVOI_EXT_DSN,
 		.max_size = dialogue->max_size,
 		.max_recipients = dialogue->max_recipients,
 		/* A person may be thinking at the other end. */
