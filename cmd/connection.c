@@ -103,6 +103,13 @@ static bool is_secret(int id)
 	       || id == OPT_PASSWORD_COMMAND;
 }
 
+/* What goes into the envelope of a message, and says nothing of its way; but for a
+ * word that takes back what the account asks for. */
+static bool is_of_envelope(int id, const char *value)
+{
+	return (id == OPT_DSN_NOTIFY || id == OPT_DSN_RET) && strcmp(value, "off") != 0;
+}
+
 /* Words of our own, for what is no setting of the configuration. */
 #define KEPT_FAMILY ".family"
 #define KEPT_WITHOUT ".without"
@@ -150,7 +157,8 @@ static int set_value(struct connection *c, const struct setting_option *option,
 	if (is_secret(option->id) && note_secret(c, option, err) != 0) {
 		return -1;
 	}
-	if (note_said(c, option->keyword, value, err) != 0) {
+	if (!is_of_envelope(option->id, value)
+		&& note_said(c, option->keyword, value, err) != 0) {
 		return -1;
 	}
 	return envoi_config_override(
