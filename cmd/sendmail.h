@@ -96,6 +96,8 @@ struct sendmail_message {
 	char reply[512];
 	/** Why there is no account. */
 	struct envoi_error error;
+	/** Its sender was told, without the message. */
+	bool unreturned;
 	/** Where it is kept; "". */
 	char kept[512];
 };

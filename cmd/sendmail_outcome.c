@@ -373,7 +373,7 @@ enum envoi_status sendmail_conclude(
 	if (by_mail && !mailed) {
 		sendmail_syslog(message->sendmail, true, err.text);
 	}
-	if (is_to_be_kept(message, status, by_mail && !mailed)) {
+	if (message->unreturned || is_to_be_kept(message, status, by_mail && !mailed)) {
 		keep(message, status);
 	}
 	if (mailed && message->sendmail->flags.errors == SENDMAIL_ERRORS_MAIL_ONLY) {

@@ -329,5 +329,13 @@ int sendmail_mail_back(struct sendmail_message *message, struct envoi_error *err
 		return envoi_error_set(err, ENVOI_STATUS_TEMPORARY,
 			"there is no queue for a report to the sender");
 	}
-	return queue_report(message, &bounce, err);
+	int result = queue_report(message, &bounce, err);
+	if (result != 0 && err->status == ENVOI_STATUS_DATA && bounce.original != NULL) {
+		/* It is not fit to be a part of anything: told of, and kept. */
+		bounce.original = NULL;
+		bounce.count = 0;
+		result = queue_report(message, &bounce, err);
+		message->unreturned = result == 0;
+	}
+	return result;
 }
