@@ -251,4 +251,23 @@ void envoi_body_close(struct envoi_body *body);
 int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret_n,
 	bool *ret_last, struct envoi_error *err);
 
+/** Octets of an open file that leave as they stand there. */
+struct envoi_body_run {
+	/** Belongs to the body; its position means nothing. */
+	int fd;
+	uint64_t offset;
+	/** 0: there are none, they have to be read. */
+	uint64_t length;
+};
+
+/**
+ * The next octets of the body, when the scan has shown that they need not be
+ * looked at again: lines end with CRLF and dots are not stuffed. Only of a long
+ * file, and never its end: that is read, and what was promised is checked there.
+ * envoi_body_skip() says how many of them left. Where envoi_body_read() goes on
+ * before all have left, it yields an error or the rest, never other octets.
+ */
+struct envoi_body_run envoi_body_run(struct envoi_body *body);
+void envoi_body_skip(struct envoi_body *body, uint64_t n);
+
 #endif

@@ -2,8 +2,8 @@
  * Calls beyond POSIX 2008; see the header. accept4(2), mkostemp(3) and some
  * codes of getaddrinfo(3), getentropy(3) are in POSIX 2024, or were in POSIX once, but
  * the C libraries declare them for _GNU_SOURCE only, as memrchr(3); O_TMPFILE,
- * close_range(2) and prctl(2) are Linux, flock(2) and setresgid(2) and setgroups(2)
- * are everywhere.
+ * close_range(2), prctl(2) and this sendfile(2) are Linux, flock(2) and setresgid(2) and
+ * setgroups(2) are everywhere.
  */
 #define _GNU_SOURCE
 #include "base/gnu.h"
@@ -23,6 +23,7 @@
 #ifdef __linux__
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 /* The kernel's, which another C library may be without. */
 #if __has_include(<linux/rtnetlink.h>)
 #define HAS_RTNETLINK
@@ -273,4 +274,19 @@ bool envoi_gnu_is_nohost(int eai)
 	default:
 		return false;
 	}
+}
+
+ssize_t envoi_gnu_send_file(int fd, int file, uint64_t offset, size_t n)
+{
+#ifdef __linux__
+	off_t at = (off_t)offset;
+	return sendfile(fd, file, &at, n);
+#else
+	(void)fd;
+	(void)file;
+	(void)offset;
+	(void)n;
+	errno = ENOSYS;
+	return -1;
+#endif
 }

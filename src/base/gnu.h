@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /** accept(2) without addresses; non-blocking and close-on-exec. -1 with errno. */
 int envoi_gnu_accept(int listener);
@@ -34,6 +36,10 @@ int envoi_gnu_watch(const char *folder);
  * and what it has to say: is one of them new? It is read empty. */
 int envoi_gnu_watch_network(void);
 bool envoi_gnu_network_changed(int fd);
+
+/** sendfile(2) to a socket: at most n octets of a file, from offset on. -1 with errno;
+ * ENOSYS: not to be had on this system. Raises SIGPIPE as write(2). */
+ssize_t envoi_gnu_send_file(int fd, int file, uint64_t offset, size_t n);
 
 /** n octets, at most 256, that nobody can guess. -1 with errno. */
 int envoi_gnu_random(void *out, size_t n);

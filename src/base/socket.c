@@ -113,33 +113,66 @@ ssize_t envoi_socket_recv(int fd, void *out, size_t n)
 	return got;
 }
 
-/* No flag keeps a pipe from raising SIGPIPE: it is blocked meanwhile, and
- * taken off the pending ones if it was this write that raised it. */
-ssize_t envoi_socket_write(int fd, const void *bytes, size_t n)
+/* Where no flag keeps a call from raising SIGPIPE: it is blocked meanwhile, and
+ * taken off the pending ones if it was this call that raised it. */
+struct quiet {
+	sigset_t before;
+	bool was_pending;
+};
+
+static int begin_quiet(struct quiet *quiet)
 {
 	sigset_t pipe_only;
-	sigset_t before;
 	sigset_t pending;
 	sigemptyset(&pipe_only);
 	sigaddset(&pipe_only, SIGPIPE);
 	sigemptyset(&pending);
 	(void)sigpending(&pending);
-	bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-	if (sigprocmask(SIG_BLOCK, &pipe_only, &before) != 0) {
+	quiet->was_pending = sigismember(&pending, SIGPIPE) == 1;
+	return sigprocmask(SIG_BLOCK, &pipe_only, &quiet->before);
+}
+
+/* errno is that of the call. */
+static void end_quiet(const struct quiet *quiet, ssize_t result)
+{
+	int saved = errno;
+	if (result < 0 && saved == EPIPE && !quiet->was_pending) {
+		sigset_t pipe_only;
+		struct timespec none = {0};
+		sigemptyset(&pipe_only);
+		sigaddset(&pipe_only, SIGPIPE);
+		while (sigtimedwait(&pipe_only, NULL, &none) < 0 && errno == EINTR) {
+			continue;
+		}
+	}
+	(void)sigprocmask(SIG_SETMASK, &quiet->before, NULL);
+	errno = saved;
+}
+
+ssize_t envoi_socket_write(int fd, const void *bytes, size_t n)
+{
+	struct quiet quiet;
+	if (begin_quiet(&quiet) != 0) {
 		return -1;
 	}
 	ssize_t written;
 	do {
 		written = write(fd, bytes, n);
 	} while (written < 0 && errno == EINTR);
-	int saved = errno;
-	if (written < 0 && saved == EPIPE && !was_pending) {
-		struct timespec none = {0};
-		while (sigtimedwait(&pipe_only, NULL, &none) < 0 && errno == EINTR) {
-			continue;
-		}
-	}
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	errno = saved;
+	end_quiet(&quiet, written);
 	return written;
+}
+
+ssize_t envoi_socket_send_file(int fd, int file, uint64_t offset, size_t n)
+{
+	struct quiet quiet;
+	if (begin_quiet(&quiet) != 0) {
+		return -1;
+	}
+	ssize_t sent;
+	do {
+		sent = envoi_gnu_send_file(fd, file, offset, n);
+	} while (sent < 0 && errno == EINTR);
+	end_quiet(&quiet, sent);
+	return sent;
 }

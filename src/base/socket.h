@@ -4,6 +4,7 @@
 #ifndef ENVOI_BASE_SOCKET_H
 #define ENVOI_BASE_SOCKET_H
 
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -30,5 +31,10 @@ ssize_t envoi_socket_recv(int fd, void *out, size_t n);
 
 /** write(2) to what may be a pipe: neither EINTR nor SIGPIPE disturbs. */
 ssize_t envoi_socket_write(int fd, const void *bytes, size_t n);
+
+/** At most n octets of a file, from offset on, by sendfile(2); the file's position
+ * stays. 0: the file ends there. EINVAL or ENOSYS: not by this system, or not from this
+ * file. Neither EINTR nor SIGPIPE disturbs. */
+ssize_t envoi_socket_send_file(int fd, int file, uint64_t offset, size_t n);
 
 #endif

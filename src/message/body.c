@@ -1,6 +1,7 @@
 /*
  * One reading of a message in the form it has on the wire. Constant memory:
- * one block, or none where the file has that form already. Yields exactly the octets the
+ * one block, or none where the file has that form already (then the kernel can take
+ * the octets from the file, too: envoi_body_run()). Yields exactly the octets the
  * scan counted, or an error: SIZE and BDAT have promised them.
  */
 #include <envoi/message.h>
@@ -36,6 +37,10 @@ struct envoi_body {
 	/** Nothing but what goes out as it is was seen so far: blocks are read to
 	 * where they are wanted. */
 	bool direct;
+	/** Octets of the piece up to here need not be read; 0: not known yet. */
+	uint64_t run_end;
+	/** A line ends there. */
+	bool run_ends_line;
 	/** Lines of ">From " are quoted ones. */
 	enum envoi_mbox mbox;
 	struct envoi_encoder encoder;
@@ -158,6 +163,7 @@ static int begin_piece(struct envoi_body *body, struct envoi_error *err)
 	const struct envoi_piece *piece = &body->pieces->list[body->begun++];
 	int result = 0;
 	body->raw = false;
+	body->run_end = 0;
 	switch (piece->kind) {
 	case ENVOI_PIECE_TEXT:
 		body->rest = piece->text;
@@ -321,4 +327,57 @@ int envoi_body_read(struct envoi_body *body, char *out, size_t room, size_t *ret
 	*ret_n = have;
 	*ret_last = body->ended;
 	return 0;
+}
+
+/* How far the piece can go without being looked at. Its last block is read, so that
+ * the encoder sees how it ends; a CRLF is not cut. */
+static void find_run(struct envoi_body *body)
+{
+	const struct envoi_reader *reader = &body->reader;
+	struct envoi_error err;
+	char before[2];
+	size_t n;
+	if (reader->end - reader->at < 2 * ENVOI_LIMIT_BLOCK) {
+		return;
+	}
+	uint64_t end = reader->end - ENVOI_LIMIT_BLOCK;
+	if (envoi_view_read(&body->view, end - 2, before, 2, &n, &err) != 0 || n < 2) {
+		return;
+	}
+	body->run_ends_line = before[1] == '\n';
+	if (before[1] == '\r') {
+		body->run_ends_line = before[0] == '\n';
+		end--;
+	}
+	body->run_end = end;
+}
+
+struct envoi_body_run envoi_body_run(struct envoi_body *body)
+{
+	const struct envoi_body_run none = {.fd = -1};
+	const struct envoi_encoder *encoder = &body->encoder;
+	if (body->ended || body->rest.len > 0 || !is_direct(body) || encoder->stuff
+		|| encoder->after_cr) {
+		return none;
+	}
+	if (body->run_end == 0) {
+		find_run(body);
+	}
+	if (body->reader.at >= body->run_end) {
+		return none;
+	}
+	uint64_t length = body->run_end - body->reader.at;
+	if (body->size < encoder->octets || body->size - encoder->octets < length) {
+		return none;
+	}
+	return (struct envoi_body_run){body->view.fd, body->reader.at, length};
+}
+
+void envoi_body_skip(struct envoi_body *body, uint64_t n)
+{
+	body->reader.at += n;
+	body->encoder.octets += n;
+	if (body->reader.at == body->run_end) {
+		body->encoder.line_start = body->run_ends_line;
+	}
 }

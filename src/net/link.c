@@ -1,6 +1,7 @@
 /*
  * The pump of one connection; see the header. One write a turn: everything
- * the session has to say, bodies included, is gathered into one block first.
+ * the session has to say, bodies included, is gathered into one block first. Of a
+ * long body that leaves as it stands in its file, the kernel takes the rest from there.
  */
 #include "net/link.h"
 
@@ -23,6 +24,9 @@
  * as fast as we are would never make us wait. */
 #define TURNS 16
 
+/* Octets the kernel takes from a file a turn. */
+#define RUN_BLOCK (1024 * 1024)
+
 /* A control line must fit whole behind what is already gathered. */
 #define ROOM_FOR_CONTROL ENVOI_LIMIT_AUTH_LINE
 
@@ -39,6 +43,10 @@ struct envoi_link {
 	struct envoi_body *body;
 	const struct envoi_transaction *unreadable;
 	uint64_t body_octets;
+	/** The body cannot be taken from its file by the kernel. */
+	bool copying;
+	/** It is, and the connection takes no more now. */
+	bool running;
 	uint64_t written;
 	bool handshaking;
 	bool readable, writable;
@@ -151,7 +159,8 @@ int64_t envoi_link_deadline(const struct envoi_link *link)
 
 void envoi_link_poll(const struct envoi_link *link, struct pollfd *fd)
 {
-	bool want_write = link->out_start < link->out_end && !link->broken;
+	bool waits = link->running || link->out_start < link->out_end;
+	bool want_write = waits && !link->broken;
 	fd->fd = envoi_stream_fd(link->stream);
 	fd->events = envoi_stream_events(link->stream, true, want_write);
 	fd->revents = 0;
@@ -298,6 +307,7 @@ static bool gather_body(
 	const struct envoi_form *form = segment->transaction->user;
 	if (link->body == NULL) {
 		link->body_octets = 0;
+		link->copying = false;
 		if (envoi_body_open(form, segment->stuff, &link->body, &err) != 0) {
 			goto unreadable;
 		}
@@ -357,9 +367,64 @@ static void gather(struct envoi_link *link, int64_t now)
 	}
 }
 
+/* Some of a body straight from its file, when nothing is gathered before it. AGAIN: not
+ * now; EOF: it is no such body, or not any more. */
+static enum envoi_io write_run(struct envoi_link *link, int64_t now)
+{
+	struct envoi_segment segment;
+	struct envoi_error err;
+	size_t n = 0;
+	if (link->body == NULL || link->out_start < link->out_end || link->copying
+		|| (link->options.trace.line != NULL && link->options.trace.data)
+		|| envoi_stream_tls(link->stream) != NULL) {
+		return ENVOI_IO_EOF;
+	}
+	struct envoi_body_run run = envoi_body_run(link->body);
+	if (run.length == 0 || !envoi_session_next_segment(link->session, &segment, now)
+		|| segment.kind != ENVOI_SEGMENT_BODY) {
+		return ENVOI_IO_EOF;
+	}
+	if (!link->writable || link->broken) {
+		return ENVOI_IO_AGAIN;
+	}
+	enum envoi_io io = envoi_stream_write_file(link->stream, run.fd, run.offset,
+		run.length < RUN_BLOCK ? (size_t)run.length : RUN_BLOCK, &n, &err);
+	if (io == ENVOI_IO_OK) {
+		envoi_body_skip(link->body, n);
+		link->body_octets += n;
+		link->written += n;
+		envoi_session_take(link->session, n, false);
+		envoi_session_sent(link->session, n, now);
+	} else if (io == ENVOI_IO_EOF) {
+		/* Reading it tells what is wrong, if anything is. */
+		link->copying = true;
+	}
+	return io;
+}
+
+/* After a write that did not go through. True: there is something to do now. */
+static bool not_written(struct envoi_link *link, enum envoi_io io)
+{
+	if (io == ENVOI_IO_AGAIN) {
+		link->writable = false;
+		return false;
+	}
+	/* The server's last words may still be there to read. */
+	link->broken = true;
+	link->reset = true;
+	link->readable = true;
+	return true;
+}
+
 /* True when something was written. */
 static bool write_some(struct envoi_link *link, int64_t now)
 {
+	enum envoi_io io = write_run(link, now);
+	if (io != ENVOI_IO_EOF) {
+		link->running = io == ENVOI_IO_AGAIN;
+		return io == ENVOI_IO_OK || (!link->broken && not_written(link, io));
+	}
+	link->running = false;
 	gather(link, now);
 	if (link->unreadable != NULL) {
 		/* The session has ended here: its events are waiting. */
@@ -370,23 +435,15 @@ static bool write_some(struct envoi_link *link, int64_t now)
 	}
 	size_t n = 0;
 	struct envoi_error err;
-	switch (envoi_stream_write(link->stream, link->out + link->out_start,
-		link->out_end - link->out_start, &n, &err)) {
-	case ENVOI_IO_OK:
-		link->out_start += n;
-		link->written += n;
-		envoi_session_sent(link->session, n, now);
-		return true;
-	case ENVOI_IO_AGAIN:
-		link->writable = false;
-		return false;
-	default:
-		/* The server's last words may still be there to read. */
-		link->broken = true;
-		link->reset = true;
-		link->readable = true;
-		return true;
+	io = envoi_stream_write(link->stream, link->out + link->out_start,
+		link->out_end - link->out_start, &n, &err);
+	if (io != ENVOI_IO_OK) {
+		return not_written(link, io);
 	}
+	link->out_start += n;
+	link->written += n;
+	envoi_session_sent(link->session, n, now);
+	return true;
 }
 
 /* -- reading ------------------------------------------------------------- */

@@ -160,6 +160,30 @@ enum envoi_io envoi_stream_write(struct envoi_stream *stream, const void *bytes,
 	return ENVOI_IO_OK;
 }
 
+/* Is it the connection that failed, and not the file? */
+static bool is_lost(int sys)
+{
+	return sys == EPIPE || sys == ECONNRESET || sys == ETIMEDOUT || sys == ENOTCONN
+	       || sys == EHOSTUNREACH || sys == ENETUNREACH || sys == ENETDOWN;
+}
+
+enum envoi_io envoi_stream_write_file(struct envoi_stream *stream, int file,
+	uint64_t offset, size_t n, size_t *ret_n, struct envoi_error *err)
+{
+	if (stream->link != NULL || stream->pipe_out) {
+		return ENVOI_IO_EOF;
+	}
+	ssize_t sent = envoi_socket_send_file(stream->fd_out, file, offset, n);
+	if (sent > 0) {
+		*ret_n = (size_t)sent;
+		return ENVOI_IO_OK;
+	}
+	if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || is_lost(errno))) {
+		return plain_failure(err);
+	}
+	return ENVOI_IO_EOF;
+}
+
 static int begin_tls(struct envoi_stream *stream, struct envoi_tls *tls, const char *host,
 	struct envoi_error *err)
 {

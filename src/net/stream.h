@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <envoi/error.h>
 #include <envoi/tls.h>
@@ -65,6 +66,12 @@ enum envoi_io envoi_stream_read(struct envoi_stream *stream, void *out, size_t n
  * told. */
 enum envoi_io envoi_stream_write(struct envoi_stream *stream, const void *bytes, size_t n,
 	size_t *ret_n, struct envoi_error *err);
+
+/** At most n octets of a file, from offset on, which the kernel takes from there.
+ * EOF: it cannot be done this way (TLS, a pipe, a file that does not fit or ends
+ * there), and nothing was written. */
+enum envoi_io envoi_stream_write_file(struct envoi_stream *stream, int file,
+	uint64_t offset, size_t n, size_t *ret_n, struct envoi_error *err);
 
 /**
  * Begins TLS as the client of host (the name the user typed: SNI for DNS

@@ -23,7 +23,8 @@ FLOORS = {
     "base": (
         set(),
         {"error"},
-        {"idn2", "unictype", "unistr", "sys/file", "sys/inotify", "sys/prctl"} | NETLINK,
+        {"idn2", "unictype", "unistr", "sys/file", "sys/inotify", "sys/prctl",
+         "sys/sendfile"} | NETLINK,
     ),
     "protocol": (
         {"base"},

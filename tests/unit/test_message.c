@@ -44,6 +44,48 @@ static void write_file(const char *text, size_t n)
 	ck_assert_int_eq(fclose(f), 0);
 }
 
+/* Some octets that need not be read: read past the body, and skipped there. Returns
+ * how many. */
+static size_t take_run(struct envoi_body *body, char *out, size_t room)
+{
+	struct envoi_body_run run = envoi_body_run(body);
+	size_t n = run.length < room ? (size_t)run.length : room;
+	if (n > 0) {
+		ck_assert_int_eq(pread(run.fd, out, n, (off_t)run.offset), (ssize_t)n);
+		envoi_body_skip(body, n);
+	}
+	return n;
+}
+
+/* The octets of a body, with this room; what need not be read is not. */
+static char *take_body(const struct envoi_message *message, size_t room, size_t *ret_n,
+	uint64_t *ret_skipped)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_body *body = NULL;
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), false, &body, &err), 0);
+	char *out = NULL;
+	size_t have = 0;
+	*ret_skipped = 0;
+	for (bool last = false; !last;) {
+		out = realloc(out, have + room);
+		ck_assert_ptr_nonnull(out);
+		size_t n = take_run(body, out + have, room);
+		*ret_skipped += n;
+		if (n == 0) {
+			ck_assert_int_eq(
+				envoi_body_read(body, out + have, room, &n, &last, &err),
+				0);
+		}
+		have += n;
+	}
+	ck_assert_uint_eq(envoi_body_run(body).length, 0);
+	envoi_body_close(body);
+	*ret_n = have;
+	return out;
+}
+
 /* The octets of a body, read with this room. */
 static char *read_body(
 	const struct envoi_message *message, bool stuff, size_t room, size_t *ret_n)
@@ -629,6 +671,115 @@ END_TEST
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
+/* What is taken from the file past the body is what would have been read, wherever
+ * the last block begins: within a line, a CRLF, behind empty lines. */
+START_TEST(octets_that_need_not_be_read_are_the_same)
+{
+	static const char *const lines[] = {"x\r\n", "\r\n", "a line of some length\r\n"};
+	static const size_t rooms[] = {1000, 4097, ENVOI_LIMIT_BLOCK};
+	static char in[4 * ENVOI_LIMIT_BLOCK];
+	const char *line = lines[_i];
+	size_t length = strlen(line);
+	make_folder();
+	memcpy(in, "A: b\r\n\r\n", 8);
+	for (size_t more = 0; more < 6; more++) {
+		size_t n = 8;
+		while (n < 3 * ENVOI_LIMIT_BLOCK + more * length / 2) {
+			memcpy(in + n, line, length);
+			n += length;
+		}
+		/* With and without an end of the last line. */
+		n -= more % 2 == 0 ? 0 : 2;
+		memset(in + n, 'y', more);
+		write_file(in, n + more);
+		struct envoi_message *message = take_one(file);
+		for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
+			size_t read_n, taken_n;
+			uint64_t skipped;
+			char *read = read_body(message, false, rooms[i], &read_n);
+			char *taken = take_body(message, rooms[i], &taken_n, &skipped);
+			ck_assert_uint_ge(skipped, ENVOI_LIMIT_BLOCK);
+			ck_assert_uint_eq(read_n, taken_n);
+			ck_assert_int_eq(memcmp(read, taken, read_n), 0);
+			free(read);
+			free(taken);
+		}
+		envoi_message_free(message);
+	}
+	remove_folder();
+}
+END_TEST
+
+/* One line in a long file that does not go out as it stands, or dots to be stuffed:
+ * all is read. */
+START_TEST(octets_that_change_are_read)
+{
+	static const char *const ends[] = {"a\nb\r\n", "a\rb\r\n"};
+	static char in[4 * ENVOI_LIMIT_BLOCK];
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_body *body = NULL;
+	size_t n;
+	uint64_t skipped;
+	make_folder();
+	memset(in, 'x', sizeof(in));
+	memcpy(in, "A: b\r\n\r\n", 8);
+	memcpy(in + sizeof(in) - strlen(ends[_i]), ends[_i], strlen(ends[_i]));
+	write_file(in, sizeof(in));
+	struct envoi_message *message = take_one(file);
+	char *taken = take_body(message, ENVOI_LIMIT_BLOCK, &n, &skipped);
+	ck_assert_uint_eq(skipped, 0);
+	free(taken);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), true, &body, &err), 0);
+	ck_assert_uint_eq(envoi_body_run(body).length, 0);
+	envoi_body_close(body);
+	envoi_message_free(message);
+	remove_folder();
+}
+END_TEST
+
+/* A file that is cut, or written to, while its octets are skipped is found out
+ * before the message ends. */
+START_TEST(a_change_behind_skipped_octets_is_seen)
+{
+	static char in[4 * ENVOI_LIMIT_BLOCK];
+	static char out[ENVOI_LIMIT_BLOCK];
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	struct envoi_body *body = NULL;
+	bool last = false;
+	int result = 0;
+	make_folder();
+	memset(in, 'x', sizeof(in));
+	memcpy(in, "A: b\r\n\r\n", 8);
+	memcpy(in + sizeof(in) - 2, "\r\n", 2);
+	write_file(in, sizeof(in));
+	struct envoi_message *message = take_one(file);
+	ck_assert_int_eq(
+		envoi_body_open(envoi_message_as_it_is(message), false, &body, &err), 0);
+	size_t n;
+	ck_assert_int_eq(envoi_body_read(body, out, 100, &n, &last, &err), 0);
+	while (take_run(body, out, sizeof(out)) > 0) {
+		continue;
+	}
+	if (_i == 0) {
+		ck_assert_int_eq(truncate(file, (off_t)sizeof(in) - 10), 0);
+	} else {
+		FILE *f = fopen(file, "a");
+		ck_assert_ptr_nonnull(f);
+		ck_assert_int_ge(fputs("more", f), 0);
+		ck_assert_int_eq(fclose(f), 0);
+	}
+	while (result == 0 && !last) {
+		result = envoi_body_read(body, out, sizeof(out), &n, &last, &err);
+	}
+	ck_assert_int_eq(result, -1);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_IO);
+	envoi_body_close(body);
+	envoi_message_free(message);
+	remove_folder();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("message");
@@ -648,6 +799,9 @@ int main(void)
 	tcase_add_test(tc, missing_when_it_is_scanned);
 	tcase_add_test(tc, a_scan_is_stopped_between_blocks);
 	tcase_add_test(tc, nothing_is_freed_twice);
+	tcase_add_loop_test(tc, octets_that_need_not_be_read_are_the_same, 0, 3);
+	tcase_add_loop_test(tc, octets_that_change_are_read, 0, 2);
+	tcase_add_loop_test(tc, a_change_behind_skipped_octets_is_seen, 0, 2);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -262,6 +262,69 @@ START_TEST(writing_to_nobody_is_an_error_without_a_signal)
 }
 END_TEST
 
+/* A file of these octets, open and without a name. */
+static int file_of(const char *text)
+{
+	char path[] = "/tmp/envoi-test-XXXXXX";
+	int fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	return fd;
+}
+
+/* The kernel takes octets from a file where there is no TLS; at its end it says so,
+ * and the position of the file does not count. */
+START_TEST(octets_of_a_file)
+{
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	char out[16];
+	size_t n = 0;
+	int file = file_of("0123456789");
+	open_kind(&pair, _i == 1);
+	enum envoi_io io = envoi_stream_write_file(pair.client, file, 7, 100, &n, &err);
+	if (_i == 1) {
+		ck_assert_int_eq(io, ENVOI_IO_EOF);
+	} else {
+		ck_assert_int_eq(io, ENVOI_IO_OK);
+		ck_assert_uint_eq(n, 3);
+		ck_assert_int_eq(
+			envoi_stream_read(pair.server, out, sizeof(out), &n, &err),
+			ENVOI_IO_OK);
+		ck_assert_uint_eq(n, 3);
+		ck_assert_int_eq(memcmp(out, "789", 3), 0);
+		ck_assert_int_eq(
+			envoi_stream_write_file(pair.client, file, 10, 100, &n, &err),
+			ENVOI_IO_EOF);
+		/* Nor from what is no file. */
+		ck_assert_int_eq(envoi_stream_write_file(pair.client,
+					 envoi_stream_fd(pair.server), 0, 9, &n, &err),
+			ENVOI_IO_EOF);
+	}
+	close(file);
+	close_pair(&pair);
+}
+END_TEST
+
+START_TEST(octets_of_a_file_to_nobody_are_an_error_without_a_signal)
+{
+	struct pair pair;
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	size_t n;
+	int file = file_of("0123456789");
+	(void)signal(SIGPIPE, SIG_DFL);
+	open_kind(&pair, false);
+	ck_assert_int_eq(shutdown(envoi_stream_fd(pair.server), SHUT_RDWR), 0);
+	ck_assert_int_eq(envoi_stream_write_file(pair.client, file, 0, 10, &n, &err),
+		ENVOI_IO_ERROR);
+	ck_assert_int_eq(err.status, ENVOI_STATUS_TEMPORARY);
+	ck_assert_int_eq(err.sys, EPIPE);
+	close(file);
+	close_pair(&pair);
+}
+END_TEST
+
 /* The server said its last words and went: they are read all the same. */
 START_TEST(last_words_are_read_after_a_failed_write)
 {
@@ -511,6 +574,8 @@ int main(void)
 	tcase_add_test(tcase, plaintext_amid_tls_is_an_error);
 	tcase_add_loop_test(tcase, writing_to_nobody_is_an_error_without_a_signal, 0, 2);
 	tcase_add_loop_test(tcase, last_words_are_read_after_a_failed_write, 0, 2);
+	tcase_add_loop_test(tcase, octets_of_a_file, 0, 2);
+	tcase_add_test(tcase, octets_of_a_file_to_nobody_are_an_error_without_a_signal);
 	tcase_add_test(tcase, reset_is_an_error);
 	tcase_add_test(tcase, pair_of_pipes_is_a_stream);
 	tcase_add_test(tcase, key_update_goes_unnoticed);
