@@ -77,7 +77,7 @@ static int put_folded(
 		size_t next = line_end(raw, i, &stop);
 		while (stop - i > ENVOI_LINE_MAX) {
 			size_t n = break_of(raw.data + i, stop - i);
-			if (n == 0 && ret->long_octets == 0) {
+			if ((n == 0 || n > ENVOI_LINE_MAX) && ret->long_octets == 0) {
 				ret->long_line = line;
 				ret->long_field = raw;
 				ret->long_octets = stop - i;
