@@ -75,24 +75,24 @@ struct envoi_body;
 int envoi_input_open(const char *path, enum envoi_mbox mbox,
 	struct envoi_input **ret_input, struct envoi_error *err);
 
-/** What was read and is not in the message. */
-struct envoi_input_loss {
-	/** Something stood behind the line of one dot. */
+/** What is to be known of a message that was read. */
+struct envoi_input_notes {
+	/** Something stood behind the line of one dot, and is not in it. */
 	bool rest;
-	/** So many NULs: no server takes them. */
-	uint64_t nuls;
+	/** There are NULs in it, which hardly a server takes. */
+	bool nul;
 };
 
 /**
  * Reads fd to its end as one message, as a sendmail program does. until_dot: a
- * line of one dot ends it, what comes behind is dropped; so are NULs. Waits as
- * long as it takes; a writer never gets stuck, whatever fails here.
+ * line of one dot ends it, what comes behind is dropped. Waits as long as it
+ * takes; a writer never gets stuck, whatever fails here.
  *
  * NOINPUT: closed, a directory. IO: read error. TEMPORARY: the temporary file
  * cannot be made or written. SYSTEM as envoi_input_open(). err is not NULL.
  */
 int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
-	struct envoi_input_loss *ret_loss, struct envoi_error *err);
+	struct envoi_input_notes *ret_notes, struct envoi_error *err);
 
 /** Gives the octets of an input of one message to take(), as they were read.
  * -1: what take() said, IO, SYSTEM; BUG: it is an mbox or a Maildir. */
