@@ -182,7 +182,7 @@ struct envoi_carrier {
 	/** The header goes out as it is: nothing can be encoded. */
 	bool raw;
 	/** NULs, and with ENCODE long lines, do not stop the message, and do not go
-	 * out: what cannot be encoded is changed. */
+	 * out: what cannot be encoded is changed. Of no effect with raw. */
 	bool mend;
 };
 

@@ -62,8 +62,7 @@ static struct envoi_error *next_warning(struct form *form)
 static bool breaks_lines(const struct choice *choice)
 {
 	const struct envoi_carrier *carrier = choice->carrier;
-	return carrier->mend && !carrier->raw
-	       && carrier->long_lines == ENVOI_LONG_LINES_ENCODE;
+	return carrier->mend && carrier->long_lines == ENVOI_LONG_LINES_ENCODE;
 }
 
 static void warn_long_line(struct choice *choice, uint64_t line, uint64_t octets)
@@ -359,6 +358,7 @@ int envoi_message_choose(struct envoi_message *message,
 	if (wanted.raw && wanted.long_lines == ENVOI_LONG_LINES_ENCODE) {
 		wanted.long_lines = ENVOI_LONG_LINES_PASS;
 	}
+	wanted.mend = wanted.mend && !wanted.raw;
 	if (!message->scanned) {
 		return envoi_error_set(
 			err, ENVOI_STATUS_BUG, "a message is sent before it is scanned");

@@ -188,6 +188,11 @@ static const struct row rows[] = {
 	{"a field without blanks", "A: " X("1200", "x") "\nB: c\n\n", MENDED,
 		"A: " X("0995", "x") "\r\n " X("0205", "x") "\r\nB: c\r\n\r\n",
 		"line 1 has 1203 octets, more than 998: broken"},
+	{"a field that is encoded",
+		"To: \xc3\xa4 <" X("0600", "a") "." X("0600", "b") ">\n\n", MENDED,
+		"To: =?UTF-8?B?w6Q=?=\r\n <" X("0600", "a") "." X("0395", "b") "\r\n " X(
+			"0205", "b") ">\r\n\r\n",
+		"line 1 has "},
 	{"a blank too late, sent", "A: " X("1200", "x") " y\n\n", SENT,
 		"A: " X("1200", "x") "\r\n y\r\n\r\n",
 		"line 1 has 1205 octets, more than 998: sent as it is"},
