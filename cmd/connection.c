@@ -395,6 +395,10 @@ int connection_restore(struct connection *c, const char *keyword, const char *va
 		c->bounces = true;
 		return 0;
 	}
+	if (strcmp(keyword, CONNECTION_KEPT_MEND) == 0) {
+		c->request.mend = true;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		if (strcmp(settings[i].keyword, keyword) == 0) {
 			return set_value(c, &settings[i], value, err);

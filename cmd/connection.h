@@ -112,6 +112,8 @@ struct connection {
 
 /** A setting of messages whose sender asked for bounces; its value does not matter. */
 #define CONNECTION_KEPT_BOUNCES ".bounces"
+/** Of messages that are not refused for their octets (request.mend), as well. */
+#define CONNECTION_KEPT_MEND ".mend"
 
 void connection_init(struct connection *c);
 void connection_finish(struct connection *c);

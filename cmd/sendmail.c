@@ -73,22 +73,24 @@ static int read_input(struct sendmail *sendmail, struct sendmail_message *messag
 	struct envoi_error *err)
 {
 	const struct sendmail_flags *flags = &sendmail->flags;
-	struct envoi_input_loss loss;
+	struct envoi_input_notes notes;
 	bool ignore_dots = flags->ignore_dots;
 	if (!flags->ignore_dots_said && sendmail->account_ready) {
 		ignore_dots = sendmail->connection.chain.accounts[0]->ignore_dots;
 	}
-	if (envoi_input_read(STDIN_FILENO, !ignore_dots, &message->input, &loss, err)
+	if (envoi_input_read(STDIN_FILENO, !ignore_dots, &message->input, &notes, err)
 		!= 0) {
 		return -1;
 	}
-	if (loss.rest) {
+	if (notes.rest) {
 		sendmail_syslog(sendmail, false,
 			"a line of one dot ended the message, more came behind it; -i "
 			"keeps such lines");
 	}
-	if (loss.nuls > 0) {
-		sendmail_syslog(sendmail, false, "NULs in the message were left out");
+	if (notes.nul) {
+		sendmail_syslog(sendmail, false,
+			"the message holds NULs: in text they are encoded, elsewhere "
+			"left out");
 	}
 	return 0;
 }

@@ -81,6 +81,7 @@ enum envoi_status sendmail_send(struct sendmail_message *message)
 		sendmail_syslog(sendmail, true, err.text);
 		message->id[0] = '\0';
 	}
+	sendmail->connection.request.mend = true;
 	if (sendmail->account_ready) {
 		sendmail->connection.request.long_lines =
 			sendmail->connection.chain.accounts[0]->long_lines;

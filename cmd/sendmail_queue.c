@@ -51,19 +51,18 @@ static void watch_signals(struct sendmail *sendmail)
 	(void)signal(SIGHUP, SIG_IGN);
 }
 
-/* -oem holds for what is found out later as well; in the queue of all users it is so
- * in any case. *ret_settings is to be freed. */
-static int ask_for_bounces(const struct sendmail *sendmail,
-	struct envoi_queue_envelope *way, struct envoi_queue_setting **ret_settings,
-	struct envoi_error *err)
+/* That it is not refused for its octets, and -oem, hold for what is found out later as
+ * well; in the queue of all users it is so in any case. *ret_settings is to be freed.
+ */
+static int add_settings(const struct sendmail *sendmail, struct envoi_queue_envelope *way,
+	struct envoi_queue_setting **ret_settings, struct envoi_error *err)
 {
 	enum sendmail_errors errors = sendmail->flags.errors;
 	*ret_settings = NULL;
-	if ((errors != SENDMAIL_ERRORS_MAIL && errors != SENDMAIL_ERRORS_MAIL_ONLY)
-		|| spool_is_shared(sendmail->queue)) {
+	if (spool_is_shared(sendmail->queue)) {
 		return 0;
 	}
-	struct envoi_queue_setting *all = calloc(way->setting_count + 1, sizeof(*all));
+	struct envoi_queue_setting *all = calloc(way->setting_count + 2, sizeof(*all));
 	if (all == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
@@ -71,7 +70,11 @@ static int ask_for_bounces(const struct sendmail *sendmail,
 		all[i] = way->settings[i];
 	}
 	all[way->setting_count++] = (struct envoi_queue_setting){
-		.keyword = CONNECTION_KEPT_BOUNCES, .value = "on"};
+		.keyword = CONNECTION_KEPT_MEND, .value = "on"};
+	if (errors == SENDMAIL_ERRORS_MAIL || errors == SENDMAIL_ERRORS_MAIL_ONLY) {
+		all[way->setting_count++] = (struct envoi_queue_setting){
+			.keyword = CONNECTION_KEPT_BOUNCES, .value = "on"};
+	}
 	way->settings = all;
 	*ret_settings = all;
 	return 0;
@@ -91,7 +94,7 @@ int sendmail_store(struct sendmail_message *message, struct envoi_error *err)
 	}
 	struct envoi_queue_setting *settings = NULL;
 	if (connection_keep(c, &way, err) != 0
-		|| ask_for_bounces(sendmail, &way, &settings, err) != 0) {
+		|| add_settings(sendmail, &way, &settings, err) != 0) {
 		sendmail_syslog(sendmail, true, err->text);
 		return -1;
 	}

@@ -431,6 +431,9 @@ int spool_find_route(struct spool_route *route,
 		return -1;
 	}
 	*request = c->request;
+	request->long_lines = c->chain.accounts[0]->long_lines;
+	/* Whose messages say nothing of their way; cron's are among them. */
+	request->mend = c->request.mend || route->shared;
 	if (!c->ui.report && !c->ui.verbose) {
 		/* The queue tells why it waits; cron would mail it at each try. */
 		request->observer.warn = NULL;

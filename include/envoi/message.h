@@ -75,24 +75,24 @@ struct envoi_body;
 int envoi_input_open(const char *path, enum envoi_mbox mbox,
 	struct envoi_input **ret_input, struct envoi_error *err);
 
-/** What was read and is not in the message. */
-struct envoi_input_loss {
-	/** Something stood behind the line of one dot. */
+/** What is to be known of a message that was read. */
+struct envoi_input_notes {
+	/** Something stood behind the line of one dot, and is not in it. */
 	bool rest;
-	/** So many NULs: no server takes them. */
-	uint64_t nuls;
+	/** There are NULs in it, which hardly a server takes. */
+	bool nul;
 };
 
 /**
  * Reads fd to its end as one message, as a sendmail program does. until_dot: a
- * line of one dot ends it, what comes behind is dropped; so are NULs. Waits as
- * long as it takes; a writer never gets stuck, whatever fails here.
+ * line of one dot ends it, what comes behind is dropped. Waits as long as it
+ * takes; a writer never gets stuck, whatever fails here.
  *
  * NOINPUT: closed, a directory. IO: read error. TEMPORARY: the temporary file
  * cannot be made or written. SYSTEM as envoi_input_open(). err is not NULL.
  */
 int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
-	struct envoi_input_loss *ret_loss, struct envoi_error *err);
+	struct envoi_input_notes *ret_notes, struct envoi_error *err);
 
 /** Gives the octets of an input of one message to take(), as they were read.
  * -1: what take() said, IO, SYSTEM; BUG: it is an mbox or a Maildir. */
@@ -181,7 +181,13 @@ struct envoi_carrier {
 	enum envoi_long_lines long_lines;
 	/** The header goes out as it is: nothing can be encoded. */
 	bool raw;
+	/** NULs, and with ENCODE long lines, do not stop the message, and do not go
+	 * out: what cannot be encoded is changed. Of no effect with raw. */
+	bool mend;
 };
+
+/** A field that is not UTF-8, long lines, NULs. */
+#define ENVOI_FORM_WARNINGS 3
 
 /** The form in which a message goes to a server. */
 struct envoi_form {
@@ -194,8 +200,9 @@ struct envoi_form {
 	 * else "quoted-printable" or "base64", "mixed" for both, or when octets
 	 * above 127 are left. */
 	const char *encoding;
-	/** For people, name of the message in front; "" for none. */
-	struct envoi_error warnings[2];
+	/** For people, name of the message in front; "" for none, and behind the
+	 * last one. */
+	struct envoi_error warnings[ENVOI_FORM_WARNINGS];
 };
 
 /**
@@ -207,6 +214,11 @@ struct envoi_form {
  * is in headers of parts, where octets above 127 cannot go. Valid as long as the
  * message; the same carrier gets the same form. Only a message that has to be
  * encoded is read again.
+ *
+ * With mend, a part with NULs is encoded like one with octets above 127. Lines of
+ * parts that are quoted-printable or base64 already are broken so that they say the
+ * same. Of all others, and outside of parts, long lines are folded as header
+ * fields are, and NULs left out, with a warning.
  *
  * DATA: the message cannot go to this server; says why, with the name of the
  * message. NOINPUT, IO, SYSTEM as envoi_message_scan().

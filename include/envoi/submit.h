@@ -210,6 +210,8 @@ struct envoi_request {
 	/** The header goes out as it is. */
 	bool raw;
 	enum envoi_long_lines long_lines;
+	/** No message is refused for its lines or NULs: see struct envoi_carrier. */
+	bool mend;
 	/** Extension bits never to be used. */
 	uint32_t without;
 	/** Bound of the whole run in microseconds, 0: none. */

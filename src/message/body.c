@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "message/encode.h"
+#include "message/mend.h"
 #include "message/private.h"
 #include "message/transfer.h"
 
@@ -28,11 +29,12 @@ struct envoi_body {
 	bool reading;
 	/** That piece does not go through the wire encoder. */
 	bool raw;
-	/** It is encoded: what was read and not yet encoded, and a block for the
-	 * result; else NULL. */
+	/** It is encoded, or mended: what was read and not yet encoded, and a block for
+	 * the result; else NULL. */
 	struct envoi_transfer transfer;
+	struct envoi_mend mend;
 	struct envoi_span plain;
-	bool coding;
+	bool coding, mending;
 	char *coded;
 	/** Nothing but what goes out as it is was seen so far: blocks are read to
 	 * where they are wanted. */
@@ -146,16 +148,30 @@ static int end(struct envoi_body *body, struct envoi_error *err)
 	return 0;
 }
 
-static int begin_coding(
-	struct envoi_body *body, enum envoi_transfer_kind kind, struct envoi_error *err)
+static int begin_coding(struct envoi_body *body, struct envoi_error *err)
 {
 	if (body->coded == NULL && (body->coded = malloc(CODED_BLOCK)) == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
-	envoi_transfer_init(&body->transfer, kind);
 	body->plain = (struct envoi_span){"", 0};
 	body->coding = true;
 	return 0;
+}
+
+static int begin_transfer(
+	struct envoi_body *body, enum envoi_transfer_kind kind, struct envoi_error *err)
+{
+	envoi_transfer_init(&body->transfer, kind);
+	body->mending = false;
+	return begin_coding(body, err);
+}
+
+static int begin_mending(
+	struct envoi_body *body, enum envoi_mend_kind kind, struct envoi_error *err)
+{
+	envoi_mend_init(&body->mend, kind);
+	body->mending = true;
+	return begin_coding(body, err);
 }
 
 static int begin_piece(struct envoi_body *body, struct envoi_error *err)
@@ -174,13 +190,22 @@ static int begin_piece(struct envoi_body *body, struct envoi_error *err)
 		body->raw = true;
 		break;
 	case ENVOI_PIECE_QP:
-		result = begin_coding(body, ENVOI_TRANSFER_QP, err);
+		result = begin_transfer(body, ENVOI_TRANSFER_QP, err);
 		break;
 	case ENVOI_PIECE_BASE64_TEXT:
-		result = begin_coding(body, ENVOI_TRANSFER_BASE64_TEXT, err);
+		result = begin_transfer(body, ENVOI_TRANSFER_BASE64_TEXT, err);
 		break;
 	case ENVOI_PIECE_BASE64:
-		result = begin_coding(body, ENVOI_TRANSFER_BASE64, err);
+		result = begin_transfer(body, ENVOI_TRANSFER_BASE64, err);
+		break;
+	case ENVOI_PIECE_MEND_TEXT:
+		result = begin_mending(body, ENVOI_MEND_TEXT, err);
+		break;
+	case ENVOI_PIECE_MEND_QP:
+		result = begin_mending(body, ENVOI_MEND_QP, err);
+		break;
+	case ENVOI_PIECE_MEND_BASE64:
+		result = begin_mending(body, ENVOI_MEND_BASE64, err);
 		break;
 	}
 	if (result != 0) {
@@ -192,6 +217,17 @@ static int begin_piece(struct envoi_body *body, struct envoi_error *err)
 	return 0;
 }
 
+/* Some of the octets that were read. Returns how many that makes. */
+static size_t code(struct envoi_body *body, size_t *ret_used)
+{
+	const char *in = body->plain.data;
+	size_t n = body->plain.len;
+	return body->mending ? envoi_mend_feed(
+		       &body->mend, in, n, body->coded, CODED_BLOCK, ret_used)
+			     : envoi_transfer_feed(&body->transfer, in, n, body->coded,
+				     CODED_BLOCK, ret_used);
+}
+
 /* More octets of the piece that is read and encoded, or its end. */
 static int next_coded(struct envoi_body *body, struct envoi_error *err)
 {
@@ -201,12 +237,12 @@ static int next_coded(struct envoi_body *body, struct envoi_error *err)
 		return -1;
 	}
 	if (body->plain.len > 0) {
-		n = envoi_transfer_feed(&body->transfer, body->plain.data,
-			body->plain.len, body->coded, CODED_BLOCK, &used);
+		n = code(body, &used);
 		body->plain.data += used;
 		body->plain.len -= used;
 	} else {
-		n = envoi_transfer_finish(&body->transfer, body->coded);
+		n = body->mending ? envoi_mend_finish(&body->mend, body->coded)
+				  : envoi_transfer_finish(&body->transfer, body->coded);
 		envoi_reader_finish(&body->reader);
 		body->coding = body->reading = false;
 	}

@@ -114,30 +114,6 @@ int envoi_compose_check_header(const char *text, struct envoi_error *err)
 
 /* -- addresses ---------------------------------------------------------------- */
 
-/* Walks over text outside of quotes and comments. The place of the first c at
- * or behind at, or its length. */
-static size_t find_outside(struct envoi_span text, size_t at, char c)
-{
-	bool quoted = false;
-	unsigned depth = 0;
-	for (; at < text.len; at++) {
-		char x = text.data[at];
-		if (!quoted && depth == 0 && x == c) {
-			return at;
-		}
-		if (x == '\\' && (quoted || depth > 0)) {
-			at++;
-		} else if (x == '"' && depth == 0) {
-			quoted = !quoted;
-		} else if (x == '(' && !quoted) {
-			depth++;
-		} else if (x == ')' && depth > 0) {
-			depth--;
-		}
-	}
-	return text.len;
-}
-
 static size_t current_column(const struct envoi_buffer *out)
 {
 	struct envoi_span all = envoi_buffer_span(out);
@@ -174,85 +150,165 @@ static int put_display_name(
 	return result == 0 ? 0 : no_memory(err);
 }
 
-/* One address. ASCII stays as it was typed: it may be a part of a group. */
-static int put_address(
-	struct envoi_buffer *out, struct envoi_span text, struct envoi_error *err)
+/* Lists of addresses that become one field. */
+struct field {
+	struct envoi_buffer *out;
+	/** Nothing stands behind its name yet. */
+	bool empty;
+	/** The list that is read, and how much of it stands in the field. */
+	struct envoi_span text;
+	size_t at;
+	/** It has groups, whose names and ends go as they were typed; one is open. */
+	bool has_group, is_open;
+};
+
+static bool has_encoded_word(struct envoi_span text)
 {
-	size_t angle = find_outside(text, 0, '<');
-	struct envoi_span name = envoi_span_trim((struct envoi_span){text.data, angle});
-	if (angle == text.len) {
-		name.len = angle = 0;
+	for (size_t i = 0; i + 1 < text.len; i++) {
+		if (text.data[i] == '=' && text.data[i + 1] == '?') {
+			return true;
+		}
 	}
-	bool group = find_outside(name, 0, ':') < name.len;
-	if (is_printable(text) && (group || text.len < LINE - 3)) {
+	return false;
+}
+
+/* The member of a group, and what fits into a line and needs no encoding, stay as they
+ * were typed; so do encoded words. */
+static bool stays(const struct field *field, struct envoi_span text)
+{
+	return is_printable(text)
+	       && (field->has_group || text.len < LINE - 3 || has_encoded_word(text));
+}
+
+static int put_address(struct field *field, const struct envoi_list_item *item,
+	struct envoi_span text, struct envoi_error *err)
+{
+	struct envoi_buffer *out = field->out;
+	struct envoi_span name = {
+		field->text.data + item->name_start, item->name_end - item->name_start};
+	name = envoi_span_trim(name);
+	if (stays(field, text)) {
 		return envoi_buffer_append(out, text.data, text.len) == 0
 			       ? 0
 			       : no_memory(err);
 	}
-	if (group) {
+	if (name.len > 0 && put_display_name(out, name, err) != 0) {
+		return -1;
+	}
+	bool fold = current_column(out) + strlen(item->mailbox) + 4 > LINE;
+	return envoi_buffer_printf(out, name.len > 0 ? "%s<%s>" : "%.0s%s",
+		       fold ? "\n " : " ", item->mailbox)
+			       == 0
+		       ? 0
+		       : no_memory(err);
+}
+
+/* What stands between two addresses and says of which group they are. */
+static int put_between(struct field *field, size_t end, struct envoi_error *err)
+{
+	struct envoi_span text = envoi_span_trim(
+		(struct envoi_span){field->text.data + field->at, end - field->at});
+	field->at = end;
+	if (!field->has_group || text.len == 0) {
+		return 0;
+	}
+	if (!is_printable(text)) {
 		return envoi_error_set(err, ENVOI_STATUS_USAGE,
 			"a group with octets above 127 is not understood");
 	}
-	char *mailbox = NULL;
-	bool bare;
-	if (envoi_address_parse_bare(
-		    text.data + angle, text.len - angle, &mailbox, &bare, err)
-		!= 0) {
+	for (size_t i = 0; i < text.len; i++) {
+		field->is_open =
+			text.data[i] == ':' || (field->is_open && text.data[i] != ';');
+	}
+	bool apart = text.data[0] != ',' && text.data[0] != ';';
+	return (!apart || envoi_buffer_puts(field->out, " ") == 0)
+			       && envoi_buffer_append(field->out, text.data, text.len)
+					  == 0
+		       ? 0
+		       : no_memory(err);
+}
+
+static int look_at_address(
+	void *context, const struct envoi_list_item *item, struct envoi_error *err)
+{
+	struct field *field = context;
+	const char *text = field->text.data;
+	if (item->mailbox == NULL) {
+		*err = *item->why;
 		return -1;
 	}
-	int result = 0;
-	if (name.len > 0) {
-		result = put_display_name(out, name, err);
+	field->has_group =
+		field->has_group
+		|| memchr(text + field->at, ':', item->start - field->at) != NULL;
+	field->at = item->end;
+	return 0;
+}
+
+static int take_address(
+	void *context, const struct envoi_list_item *item, struct envoi_error *err)
+{
+	struct field *field = context;
+	struct envoi_span text = {
+		field->text.data + item->start, item->end - item->start};
+	if (put_between(field, item->start, err) != 0) {
+		return -1;
 	}
-	if (result == 0) {
-		bool fold = current_column(out) + strlen(mailbox) + 4 > LINE;
-		result = envoi_buffer_printf(out, name.len > 0 ? "%s<%s>" : "%.0s%s",
-			fold ? "\n " : " ", mailbox);
-		result = result == 0 ? 0 : no_memory(err);
+	field->at = item->end;
+	bool comma = !field->has_group && !field->empty;
+	bool fold = !field->empty && current_column(field->out) + text.len + 3 > LINE;
+	field->empty = false;
+	if (envoi_buffer_puts(field->out, comma ? "," : "") != 0
+		|| envoi_buffer_puts(field->out, fold ? "\n " : " ") != 0) {
+		return no_memory(err);
 	}
-	free(mailbox);
-	return result;
+	return put_address(field, item, text, err);
 }
 
 /* The addresses of a list, behind the name or behind others. */
-static int put_list(struct envoi_buffer *out, struct envoi_span text, bool *first,
-	struct envoi_error *err)
+static int put_list(struct field *field, struct envoi_span text, struct envoi_error *err)
 {
 	if (has_line_end(text)) {
 		return envoi_error_set(
 			err, ENVOI_STATUS_USAGE, "an address holds a line end");
 	}
-	while (text.len > 0) {
-		size_t n = find_outside(text, 0, ',');
-		struct envoi_span one =
-			envoi_span_trim((struct envoi_span){text.data, n});
-		n += n < text.len ? 1 : 0;
-		text = (struct envoi_span){text.data + n, text.len - n};
-		if (one.len == 0) {
-			continue;
-		}
-		bool fold = current_column(out) + one.len + 3 > LINE;
-		const char *between = *first ? " " : fold ? ",\n " : ", ";
-		*first = false;
-		if (envoi_buffer_puts(out, between) != 0) {
-			return no_memory(err);
-		}
-		if (put_address(out, one, err) != 0) {
-			return -1;
-		}
+	field->text = text;
+	field->at = 0;
+	field->has_group = false;
+	if (envoi_address_list_parse(text.data, text.len, look_at_address, field, err)
+		!= 0) {
+		return -1;
 	}
-	return 0;
+	field->has_group =
+		field->has_group
+		|| memchr(text.data + field->at, ':', text.len - field->at) != NULL;
+	field->at = 0;
+	if (field->has_group && !field->empty
+		&& envoi_buffer_puts(field->out, ",") != 0) {
+		return no_memory(err);
+	}
+	field->empty = field->empty && !field->has_group;
+	if (envoi_address_list_parse(text.data, text.len, take_address, field, err)
+		!= 0) {
+		return -1;
+	}
+	if (put_between(field, text.len, err) != 0) {
+		return -1;
+	}
+	/* Others may come. */
+	bool is_open = field->is_open;
+	field->is_open = false;
+	return !is_open || envoi_buffer_puts(field->out, ";") == 0 ? 0 : no_memory(err);
 }
 
 int envoi_compose_addresses(struct envoi_buffer *out, const char *name,
 	const char *const *texts, size_t n, struct envoi_error *err)
 {
-	bool first = true;
+	struct field field = {.out = out, .empty = true};
 	if (envoi_buffer_printf(out, "%s:", name) != 0) {
 		return no_memory(err);
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (put_list(out, envoi_span_of(texts[i]), &first, err) != 0) {
+		if (put_list(&field, envoi_span_of(texts[i]), err) != 0) {
 			return -1;
 		}
 	}
@@ -273,8 +329,8 @@ int envoi_compose_field(struct envoi_buffer *out, struct envoi_span name,
 		return no_memory(err);
 	}
 	if (is_one_of(name, addresses)) {
-		bool first = true;
-		if (put_list(out, value, &first, err) != 0) {
+		struct field field = {.out = out, .empty = true};
+		if (put_list(&field, value, err) != 0) {
 			return -1;
 		}
 	} else if (envoi_buffer_puts(out, " ") != 0

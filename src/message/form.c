@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "message/encode.h"
+#include "message/mend.h"
 
 /* What is being chosen. */
 struct choice {
@@ -50,16 +51,26 @@ const struct envoi_pieces *envoi_form_pieces(const struct envoi_form *face)
 
 static struct envoi_error *next_warning(struct form *form)
 {
-	size_t i = form->face.warnings[0].text[0] != '\0' ? 1 : 0;
+	size_t i = 0;
+	while (i + 1 < ENVOI_FORM_WARNINGS && form->face.warnings[i].text[0] != '\0') {
+		i++;
+	}
 	return &form->face.warnings[i];
+}
+
+/* Those that cannot be encoded or folded at blanks, too. */
+static bool breaks_lines(const struct choice *choice)
+{
+	const struct envoi_carrier *carrier = choice->carrier;
+	return carrier->mend && carrier->long_lines == ENVOI_LONG_LINES_ENCODE;
 }
 
 static void warn_long_line(struct choice *choice, uint64_t line, uint64_t octets)
 {
 	(void)envoi_error_set(next_warning(choice->form), ENVOI_STATUS_OK,
-		"%s: line %ju has %ju octets, more than %d: sent as it is",
+		"%s: line %ju has %ju octets, more than %d: %s",
 		envoi_message_name(choice->message), (uintmax_t)line, (uintmax_t)octets,
-		ENVOI_LINE_MAX);
+		ENVOI_LINE_MAX, breaks_lines(choice) ? "broken" : "sent as it is");
 }
 
 static int refuse_utf8(
@@ -75,7 +86,7 @@ static int check_facts(const struct choice *choice, struct envoi_error *err)
 {
 	const struct envoi_message_facts *facts = &choice->message->facts;
 	const char *name = envoi_message_name(choice->message);
-	if (facts->nul_line > 0 && !choice->carrier->binary) {
+	if (facts->nul_line > 0 && !choice->carrier->binary && !choice->carrier->mend) {
 		return envoi_error_set(err, ENVOI_STATUS_DATA,
 			"%s: line %ju holds a NUL, which mail cannot carry", name,
 			(uintmax_t)facts->nul_line);
@@ -151,6 +162,30 @@ static int put_pieces(
 	return envoi_pieces_move(pieces, &choice->parts.pieces, err);
 }
 
+/* The lines of fields that no blank breaks. */
+static int break_lines(struct envoi_buffer *fields)
+{
+	struct envoi_span in = envoi_buffer_span(fields);
+	struct envoi_buffer out;
+	struct envoi_mend mend;
+	char some[2 * ENVOI_MEND_ROOM];
+	int failed = 0;
+	envoi_buffer_init(&out, 16 * ENVOI_LIMIT_HEADER);
+	envoi_mend_init(&mend, ENVOI_MEND_TEXT);
+	while (failed == 0 && in.len > 0) {
+		size_t used;
+		size_t n = envoi_mend_feed(
+			&mend, in.data, in.len, some, sizeof(some), &used);
+		failed = envoi_buffer_append(&out, some, n);
+		in.data += used;
+		in.len -= used;
+	}
+	failed |= envoi_buffer_append(&out, some, envoi_mend_finish(&mend, some));
+	envoi_buffer_finish(fields);
+	*fields = out;
+	return failed;
+}
+
 static int edit_head(
 	struct choice *choice, struct envoi_head_result *result, struct envoi_error *err)
 {
@@ -167,6 +202,9 @@ static int edit_head(
 	struct envoi_span old = choice->head.fields;
 	envoi_buffer_init(&out, 16 * ENVOI_LIMIT_HEADER);
 	int done = envoi_form_head_edit(old, &edit, &out, result);
+	if (done == 0 && result->long_octets > 0 && breaks_lines(choice)) {
+		done = break_lines(&out);
+	}
 	if (done != 0) {
 		done = envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	} else {
@@ -264,6 +302,12 @@ static int choose_parts(struct choice *choice, struct envoi_error *err)
 		form->face.encoding = encoding_name(choice);
 		return 0;
 	}
+	if (choice->parts.nul_line > 0) {
+		(void)envoi_error_set(next_warning(form), ENVOI_STATUS_OK,
+			"%s: line %ju holds a NUL, which is left out",
+			envoi_message_name(choice->message),
+			(uintmax_t)choice->parts.nul_line);
+	}
 	if (choice->parts.long_line > 0) {
 		warn_long_line(
 			choice, choice->parts.long_line, choice->parts.long_octets);
@@ -298,8 +342,8 @@ static int choose(struct choice *choice, struct envoi_error *err)
 static bool same_carrier(const struct envoi_carrier *a, const struct envoi_carrier *b)
 {
 	return a->eight_bit == b->eight_bit && a->binary == b->binary
-	       && a->utf8 == b->utf8 && a->long_lines == b->long_lines
-	       && a->raw == b->raw;
+	       && a->utf8 == b->utf8 && a->long_lines == b->long_lines && a->raw == b->raw
+	       && a->mend == b->mend;
 }
 
 int envoi_message_choose(struct envoi_message *message,
@@ -314,6 +358,7 @@ int envoi_message_choose(struct envoi_message *message,
 	if (wanted.raw && wanted.long_lines == ENVOI_LONG_LINES_ENCODE) {
 		wanted.long_lines = ENVOI_LONG_LINES_PASS;
 	}
+	wanted.mend = wanted.mend && !wanted.raw;
 	if (!message->scanned) {
 		return envoi_error_set(
 			err, ENVOI_STATUS_BUG, "a message is sent before it is scanned");

@@ -71,8 +71,11 @@ struct envoi_form_parts {
 	bool any, any_qp, any_base64;
 	/** Octets above 127, NULs or binary parts are left; "binary": RAW. */
 	bool eight_bit, binary;
-	/** Line of the first over-long line that is left; 0: none. */
+	/** Line of the first over-long line that is left, or was broken other than in
+	 * an encoded part; 0: none. */
 	uint64_t long_line, long_octets;
+	/** Line of the first NUL that was left out; 0: none. */
+	uint64_t nul_line;
 };
 
 /** Walks the message and says how its parts go. DATA: cannot be. IO, SYSTEM. */

@@ -77,7 +77,7 @@ static int put_folded(
 		size_t next = line_end(raw, i, &stop);
 		while (stop - i > ENVOI_LINE_MAX) {
 			size_t n = break_of(raw.data + i, stop - i);
-			if (n == 0 && ret->long_octets == 0) {
+			if ((n == 0 || n > ENVOI_LINE_MAX) && ret->long_octets == 0) {
 				ret->long_line = line;
 				ret->long_field = raw;
 				ret->long_octets = stop - i;
@@ -130,6 +130,28 @@ static int put_encoded(const struct field *field, const struct envoi_head_edit *
 	return result;
 }
 
+/* The same; a word that has no end is too long when it is encoded as well. */
+static int put_encoded_folded(const struct field *field,
+	const struct envoi_head_edit *edit, struct envoi_buffer *out,
+	struct envoi_head_result *ret)
+{
+	struct envoi_buffer encoded;
+	uint64_t long_before = ret->long_octets;
+	envoi_buffer_init(&encoded, 16 * ENVOI_LIMIT_HEADER);
+	int result = put_encoded(field, edit, &encoded, ret);
+	struct envoi_span text = envoi_buffer_span(&encoded);
+	if (result == 0) {
+		result = edit->fold ? put_folded(out, text, ret)
+				    : envoi_buffer_append(out, text.data, text.len);
+	}
+	if (ret->long_octets != long_before) {
+		ret->long_field = field->raw;
+		ret->long_line = 0;
+	}
+	envoi_buffer_finish(&encoded);
+	return result;
+}
+
 static int put_field(const struct field *field, const struct envoi_head_edit *edit,
 	struct envoi_buffer *out, struct envoi_head_result *ret)
 {
@@ -139,7 +161,7 @@ static int put_field(const struct field *field, const struct envoi_head_edit *ed
 		return 0;
 	}
 	if (field->eight_bit) {
-		result = put_encoded(field, edit, out, ret);
+		result = put_encoded_folded(field, edit, out, ret);
 	}
 	if (result == 1) {
 		result = field->is_long && edit->fold

@@ -18,8 +18,9 @@ struct plan {
 	struct envoi_form_parts *parts;
 	/** The header of some part is encoded. */
 	bool any_head;
-	/** Up to here the source is in pieces. */
+	/** Up to here the source is in pieces; how what is outside of parts goes. */
 	uint64_t at;
+	enum envoi_piece_kind between;
 };
 
 static int walk(const struct envoi_message *message, const struct envoi_form_head *head,
@@ -105,6 +106,12 @@ static bool is_encodable(const struct envoi_mime_part *part)
 	return part->kind == ENVOI_MIME_LEAF && part->encoding < ENVOI_ENCODING_QP;
 }
 
+/* No server takes its NULs, and they do not stop the message. */
+static bool drops_nul(const struct plan *plan, const struct envoi_mime_octets *octets)
+{
+	return plan->carrier->mend && octets->nul_line > 0 && !plan->carrier->binary;
+}
+
 /* Whether its octets cannot go as they are; *ret_must: nor otherwise. */
 static bool wants_encoding(
 	const struct plan *plan, const struct envoi_mime_part *part, bool *ret_must)
@@ -117,7 +124,16 @@ static bool wants_encoding(
 	bool binary = part->encoding == ENVOI_ENCODING_BINARY && !part->is_text
 		      && !carrier->binary;
 	*ret_must = eight_bit;
-	return eight_bit || is_long || binary;
+	return eight_bit || is_long || binary || drops_nul(plan, &part->octets);
+}
+
+/* Cannot go as it is, nor be encoded. */
+static bool wants_mending(const struct plan *plan, const struct envoi_mime_octets *octets)
+{
+	const struct envoi_carrier *carrier = plan->carrier;
+	return drops_nul(plan, octets)
+	       || (carrier->mend && octets->longest > ENVOI_LINE_MAX
+		       && carrier->long_lines == ENVOI_LONG_LINES_ENCODE);
 }
 
 static enum envoi_piece_kind piece_kind(const struct envoi_mime_part *part)
@@ -139,6 +155,30 @@ static void note_left(struct plan *plan, const struct envoi_mime_octets *octets)
 		plan->parts->long_line = octets->longest_line;
 		plan->parts->long_octets = octets->longest;
 	}
+	if (drops_nul(plan, octets) && plan->parts->nul_line == 0) {
+		plan->parts->nul_line = octets->nul_line;
+	}
+}
+
+/* What cannot be encoded: 1 when it is mended. */
+static int mend(struct plan *plan, const struct envoi_mime_part *part, bool must,
+	enum envoi_piece_kind *ret_kind)
+{
+	bool coded = part->kind == ENVOI_MIME_LEAF
+		     && (part->encoding == ENVOI_ENCODING_QP
+			     || part->encoding == ENVOI_ENCODING_BASE64);
+	if (coded && plan->carrier->mend
+		&& (must || wants_mending(plan, &part->octets))) {
+		*ret_kind = part->encoding == ENVOI_ENCODING_QP ? ENVOI_PIECE_MEND_QP
+								: ENVOI_PIECE_MEND_BASE64;
+		return 1;
+	}
+	if (must || !wants_mending(plan, &part->octets)) {
+		return 0;
+	}
+	*ret_kind = ENVOI_PIECE_MEND_TEXT;
+	note_left(plan, &part->octets);
+	return 1;
 }
 
 /* How its body goes; COPY: as it is. -1: it cannot. */
@@ -160,6 +200,9 @@ static int choose_kind(struct plan *plan, const struct envoi_mime_part *part,
 			plan->parts->any = true;
 			plan->parts->any_qp |= *ret_kind == ENVOI_PIECE_QP;
 			plan->parts->any_base64 |= *ret_kind != ENVOI_PIECE_QP;
+			return 0;
+		}
+		if (mend(plan, part, must, ret_kind) != 0) {
 			return 0;
 		}
 		if (must) {
@@ -198,16 +241,23 @@ static const char *label(const struct plan *plan, const struct envoi_mime_part *
 	if (part->kind == ENVOI_MIME_MULTIPART) {
 		return multipart_label(plan, part);
 	}
-	return kind == ENVOI_PIECE_COPY || kind == ENVOI_PIECE_RAW ? NULL
-	       : kind == ENVOI_PIECE_QP				   ? "quoted-printable"
-								   : "base64";
+	switch (kind) {
+	case ENVOI_PIECE_QP:
+		return "quoted-printable";
+	case ENVOI_PIECE_BASE64:
+	case ENVOI_PIECE_BASE64_TEXT:
+		return "base64";
+	default:
+		return NULL;
+	}
 }
 
 /* -- pieces ------------------------------------------------------------------- */
 
 static int copy_to(struct plan *plan, uint64_t to, struct envoi_error *err)
 {
-	int result = envoi_pieces_add_copy(&plan->parts->pieces, plan->at, to, err);
+	int result = envoi_pieces_add_range(
+		&plan->parts->pieces, plan->between, plan->at, to, err);
 	plan->at = to;
 	return result;
 }
@@ -368,7 +418,11 @@ static int make(struct plan *plan, struct envoi_error *err)
 		result = refuse_eight_bit(plan, NULL, err);
 	}
 	note_left(plan, &mime->outside);
-	plan->parts->binary = plan->parts->binary || mime->outside.nul_line > 0;
+	plan->between = wants_mending(plan, &mime->outside) ? ENVOI_PIECE_MEND_TEXT
+							    : ENVOI_PIECE_COPY;
+	plan->parts->binary =
+		plan->parts->binary
+		|| (mime->outside.nul_line > 0 && !drops_nul(plan, &mime->outside));
 	for (size_t i = 0; result == 0 && i < mime->count; i++) {
 		result = put_part(plan, &mime->parts[i], kinds[i], err);
 	}

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -34,7 +35,7 @@ struct stream {
 	struct envoi_spool spool;
 	bool until_dot;
 	enum dot_state state;
-	struct envoi_input_loss loss;
+	struct envoi_input_notes notes;
 	/** It was read, and could not be written. */
 	bool no_place;
 };
@@ -79,16 +80,22 @@ static int give_back(struct stream *stream, struct envoi_error *err)
 	return envoi_spool_put(&stream->spool, ".\r", n, err);
 }
 
+static int put_octets(
+	struct stream *stream, const char *data, size_t n, struct envoi_error *err)
+{
+	stream->notes.nul = stream->notes.nul || memchr(data, '\0', n) != NULL;
+	return envoi_spool_put(&stream->spool, data, n, err);
+}
+
 static int put(struct stream *stream, const char *data, size_t n, struct envoi_error *err)
 {
 	if (!stream->until_dot) {
-		return envoi_spool_put_text(
-			&stream->spool, data, n, &stream->loss.nuls, err);
+		return put_octets(stream, data, n, err);
 	}
 	while (n > 0) {
 		size_t taken = 1;
 		if (stream->state == DOT_ENDED) {
-			stream->loss.rest = true;
+			stream->notes.rest = true;
 			return 0;
 		}
 		if (stream->state == DOT_START && data[0] == '.') {
@@ -104,9 +111,7 @@ static int put(struct stream *stream, const char *data, size_t n, struct envoi_e
 			taken = 0;
 		} else {
 			taken = inside(stream, data, n);
-			if (envoi_spool_put_text(
-				    &stream->spool, data, taken, &stream->loss.nuls, err)
-				!= 0) {
+			if (put_octets(stream, data, taken, err) != 0) {
 				return -1;
 			}
 		}
@@ -163,7 +168,7 @@ static int check(int fd, struct envoi_error *err)
 }
 
 int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
-	struct envoi_input_loss *ret_loss, struct envoi_error *err)
+	struct envoi_input_notes *ret_notes, struct envoi_error *err)
 {
 	struct stream stream = {.fd = fd, .until_dot = until_dot, .state = DOT_START};
 	struct envoi_source *source = NULL;
@@ -180,7 +185,7 @@ int envoi_input_read(int fd, bool until_dot, struct envoi_input **ret_input,
 		/* The disk may have room later. */
 		err->status = ENVOI_STATUS_TEMPORARY;
 	}
-	*ret_loss = stream.loss;
+	*ret_notes = stream.notes;
 	envoi_spool_drop(&stream.spool);
 	envoi_source_unref(source);
 	free(block);

@@ -22,6 +22,10 @@ enum envoi_piece_kind {
 	ENVOI_PIECE_QP,
 	ENVOI_PIECE_BASE64_TEXT,
 	ENVOI_PIECE_BASE64,
+	/** The same, mended: envoi_mend_kind. */
+	ENVOI_PIECE_MEND_TEXT,
+	ENVOI_PIECE_MEND_QP,
+	ENVOI_PIECE_MEND_BASE64,
 	/** The same, but not through the wire encoder: for BINARYMIME. */
 	ENVOI_PIECE_RAW,
 };

@@ -178,25 +178,6 @@ int envoi_spool_put(
 	return 0;
 }
 
-int envoi_spool_put_text(struct envoi_spool *spool, const char *data, size_t n,
-	uint64_t *dropped, struct envoi_error *err)
-{
-	while (n > 0) {
-		const char *nul = memchr(data, '\0', n);
-		size_t part = nul != NULL ? (size_t)(nul - data) : n;
-		if (envoi_spool_put(spool, data, part, err) != 0) {
-			return -1;
-		}
-		if (nul != NULL) {
-			++*dropped;
-			part++;
-		}
-		data += part;
-		n -= part;
-	}
-	return 0;
-}
-
 int envoi_spool_end(struct envoi_spool *spool, struct envoi_error *err)
 {
 	struct envoi_source *source = spool->source;

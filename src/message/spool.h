@@ -33,11 +33,6 @@ int envoi_spool_begin(
 int envoi_spool_put(
 	struct envoi_spool *spool, const char *data, size_t n, struct envoi_error *err);
 
-/** Appends all octets but NULs, and adds to *dropped how many of them there
- * were. */
-int envoi_spool_put_text(struct envoi_spool *spool, const char *data, size_t n,
-	uint64_t *dropped, struct envoi_error *err);
-
 /** No more: the source can be read. IO. */
 int envoi_spool_end(struct envoi_spool *spool, struct envoi_error *err);
 

@@ -132,7 +132,7 @@ static int take_encoded(
 static int put_whole(struct envoi_bounce_writer *writer, struct envoi_error *err)
 {
 	static const struct envoi_carrier nothing = {
-		.long_lines = ENVOI_LONG_LINES_ENCODE};
+		.long_lines = ENVOI_LONG_LINES_ENCODE, .mend = true};
 	struct envoi_message *original = writer->bounce->original;
 	const struct envoi_form *form = NULL;
 	struct envoi_error fault = ENVOI_ERROR_NONE;

@@ -48,9 +48,8 @@ static void begin_message(struct talk *talk)
 static void add_octets(struct talk *talk, struct envoi_span octets)
 {
 	if (talk->trouble.status == ENVOI_STATUS_OK) {
-		uint64_t nuls = 0;
-		(void)envoi_spool_put_text(
-			&talk->spool, octets.data, octets.len, &nuls, &talk->trouble);
+		(void)envoi_spool_put(
+			&talk->spool, octets.data, octets.len, &talk->trouble);
 	}
 }
 

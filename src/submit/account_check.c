@@ -13,10 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <envoi/address.h>
-
-#include "base/limits.h"
-#include "config/path.h"
+#include <envoi/aliases.h>
 
 struct checker {
 	struct envoi_config *config;
@@ -97,82 +94,25 @@ static void check_readable(
 	(void)close(fd);
 }
 
-/* A line "name: address, address". NULL: fine. */
-static const char *alias_fault(struct envoi_span line)
-{
-	const char *hash = memchr(line.data, '#', line.len);
-	if (hash != NULL) {
-		line.len = (size_t)(hash - line.data);
-	}
-	if (line.len > 0 && line.data[line.len - 1] == '\r') {
-		line.len--;
-	}
-	line = envoi_span_trim(line);
-	if (line.len == 0) {
-		return NULL;
-	}
-	const char *colon = memchr(line.data, ':', line.len);
-	if (colon == NULL || colon == line.data) {
-		return "no \"name: address, ...\"";
-	}
-	struct envoi_span list = {colon + 1, line.len - (size_t)(colon + 1 - line.data)};
-	for (;;) {
-		const char *comma = memchr(list.data, ',', list.len);
-		size_t n = comma != NULL ? (size_t)(comma - list.data) : list.len;
-		struct envoi_span part =
-			envoi_span_trim((struct envoi_span){list.data, n});
-		char *mailbox = NULL;
-		/* A bare name is another alias, or stays as it is. */
-		if (part.len == 0
-			|| (memchr(part.data, '@', part.len) != NULL
-				&& envoi_address_parse(
-					   part.data, part.len, false, &mailbox, NULL)
-					   != 0)) {
-			return "an address is missing or cannot be read";
-		}
-		free(mailbox);
-		if (comma == NULL) {
-			return NULL;
-		}
-		list.data += n + 1;
-		list.len -= n + 1;
-	}
-}
-
 static void check_aliases(struct checker *checker, const struct account *account)
 {
 	const char *path = envoi_account_text(account, ENVOI_KEY_ALIASES);
-	struct envoi_secret content = {0};
-	struct envoi_error error;
-	unsigned number = 1;
+	const struct envoi_error *fault;
+	struct envoi_aliases *aliases = NULL;
+	struct envoi_error error, cause;
 	if (path == NULL) {
 		return;
 	}
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0) {
-		check_readable(checker, account, ENVOI_KEY_ALIASES);
-		return;
-	}
-	if (envoi_path_read(fd, path, ENVOI_LIMIT_CONFIG, &content, &error) != 0) {
+	if (envoi_aliases_load(path, &aliases, &cause) != 0) {
+		(void)envoi_account_error(
+			&error, account, ENVOI_KEY_ALIASES, "%s", cause.text);
 		tell(checker, ENVOI_SEVERITY_ERROR, &error);
 		return;
 	}
-	const char *p = content.data;
-	for (size_t left = content.length; left > 0; number++) {
-		const char *end = memchr(p, '\n', left);
-		size_t n = end != NULL ? (size_t)(end - p) : left;
-		const char *why = alias_fault((struct envoi_span){p, n});
-		if (why != NULL) {
-			struct envoi_origin at = {
-				.kind = ENVOI_ORIGIN_FILE, .name = path, .line = number};
-			(void)envoi_config_error(&error, &at, "%s", why);
-			tell(checker, ENVOI_SEVERITY_ERROR, &error);
-		}
-		n += end != NULL;
-		p += n;
-		left -= n;
+	for (size_t i = 0; (fault = envoi_aliases_fault(aliases, i)) != NULL; i++) {
+		tell(checker, ENVOI_SEVERITY_ERROR, fault);
 	}
-	envoi_secret_finish(&content);
+	envoi_aliases_free(aliases);
 }
 
 /* -- accounts ---------------------------------------------------------------- */

@@ -15,6 +15,7 @@ struct envoi_carrier envoi_request_carrier(
 		.utf8 = (usable & ENVOI_EXT_SMTPUTF8) != 0,
 		.long_lines = request->long_lines,
 		.raw = request->raw,
+		.mend = request->mend,
 	};
 }
 
@@ -42,7 +43,7 @@ int envoi_job_check_form(
 
 static void warn_once(struct envoi_job *job, struct item *item)
 {
-	for (size_t i = 0; i < 2 && !item->warned; i++) {
+	for (size_t i = 0; i < ENVOI_FORM_WARNINGS && !item->warned; i++) {
 		if (item->form->warnings[i].text[0] != '\0') {
 			envoi_job_warn(job, &item->form->warnings[i]);
 		}

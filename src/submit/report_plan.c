@@ -130,7 +130,8 @@ static int put_form(struct envoi_buffer *out, const struct envoi_plan *plan)
 	if (envoi_dsn_is_wanted(&plan->request->dsn)) {
 		failed |= envoi_buffer_puts(out, " (without DSN: no notifications)");
 	}
-	for (size_t i = 0; i < 2 && form->warnings[i].text[0] != '\0'; i++) {
+	for (size_t i = 0; i < ENVOI_FORM_WARNINGS && form->warnings[i].text[0] != '\0';
+		i++) {
 		failed |= envoi_buffer_puts(out, "  ");
 		failed |= envoi_span_show(out, reason(plan, form->warnings[i].text));
 	}

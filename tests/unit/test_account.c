@@ -608,15 +608,23 @@ static const struct {
 		"\"00\"\n"},
 	{"account default\nhost localhost\neval echo nonsense\n", ""},
 	{"account default\nhost localhost\naliases ~/aliases\n",
-		"error: aliases:2: no \"name: address, ...\"\n"
-		"error: aliases:3: an address is missing or cannot be read\n"},
+		"error: aliases:2: no \"name: target\"\n"
+		"error: aliases:4: no target for: cron\n"
+		"error: aliases:5: this is no target: joe@@x\n"
+		"error: aliases:9: a command as target, mail goes to addresses only: "
+		"|rm\n"},
+	{"account default\nhost localhost\naliases /nowhere\n",
+		"error: c:3: aliases: /nowhere: no such file or directory\n"},
 };
 
 START_TEST(configuration_is_checked)
 {
 	printed[0] = '\0';
-	write_file("aliases", "# comment\nroot joe@x\ncron: joe@x,\n"
-			      "daemon: root, \"J D\" <joe@x>, joe@x # more\n");
+	/* As they are read when there is mail. */
+	write_file("aliases", "# comment\nroot joe@x\nroot: joe@x,\ncron: ,\nlp: joe@@x\n"
+			      "daemon: root, \"J D, Jr.\" <joe@x> (a, b),\n"
+			      "  \"a,b\"@x, g: \\joe, i@[127.0.0.1]; # more\n"
+			      "\"a:b\": joe\nups: |rm\n");
 	struct envoi_config_options options = {.file = write_file("c", checks[_i].text)};
 	(void)envoi_config_load(config, &options, &err);
 	enum envoi_status status = envoi_config_check(config, print, NULL);

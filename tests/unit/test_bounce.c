@@ -18,12 +18,12 @@ static struct envoi_message *message_of(const char *text, size_t n)
 	char path[] = "/tmp/envoi-bounce-XXXXXX";
 	struct envoi_input *input = NULL;
 	struct envoi_message *message = NULL;
-	struct envoi_input_loss loss;
+	struct envoi_input_notes notes;
 	int fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, n), n);
 	(void)lseek(fd, 0, SEEK_SET);
-	ck_assert_int_eq(envoi_input_read(fd, false, &input, &loss, &err), 0);
+	ck_assert_int_eq(envoi_input_read(fd, false, &input, &notes, &err), 0);
 	ck_assert_int_eq(envoi_input_next(input, &message, &err), 0);
 	envoi_input_free(input);
 	(void)close(fd);

@@ -154,6 +154,9 @@ static const char *read_args(
 			request->hold_until = read_time(next);
 		} else if (strcmp(arg, "--expire") == 0) {
 			request->deliver_by = read_time(next);
+		} else if (strcmp(arg, "-t") == 0) {
+			request->read_recipients = true;
+			takes = false;
 		} else if (strcmp(arg, "--no-queue") == 0) {
 			takes = false;
 		} else if (strcmp(arg, "--mbox") == 0) {
@@ -202,7 +205,7 @@ const char *order_make(struct order *order, const struct conversation *c)
 {
 	struct envoi_request *request = &order->request;
 	*order = (struct order){.request = {.sessions = 1, .stop_fd = -1}, .tls = -1};
-	static const struct envoi_repair rules;
+	static const struct envoi_repair rules, raw_rules = {.raw = true};
 	struct envoi_error err;
 	bool named = envoi_address_helo(c->helo, &order->helo, &err) == 0;
 	order->relay.session.helo = order->helo;
@@ -211,6 +214,10 @@ const char *order_make(struct order *order, const struct conversation *c)
 	order->sources = text_alloc(c->arg_count + c->source_count + 1, sizeof(char *));
 	size_t count = 0;
 	const char *why = named ? read_args(order, c, &count) : "a wrong command line";
+	if (request->raw && request->read_recipients) {
+		/* Without Bcc all the same. */
+		request->repair = &raw_rules;
+	}
 	for (size_t i = 0; i < c->source_count; i++) {
 		order->sources[count++] = c->sources[i];
 	}
