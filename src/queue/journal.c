@@ -14,8 +14,10 @@
 #include "base/limits.h"
 #include "queue/internal.h"
 
-/* For some verdicts with the longest replies. */
+/* For some verdicts with the longest replies, and for each recipient one with a reply of
+ * its own, as they mostly are: who is refused is named in it. */
 #define ROOM 8192
+#define ROOM_EACH 256
 
 const char *envoi_fate_name(enum envoi_fate fate)
 {
@@ -194,12 +196,26 @@ static int append(struct envoi_entry *entry, struct envoi_buffer *buffer, bool s
 	return take_records(entry, record, entry->end, err) == 0 ? 0 : -1;
 }
 
+static uint64_t length_of(const struct envoi_entry *entry)
+{
+	return entry->end - envoi_format_journal(&entry->head);
+}
+
+/* A single recipient has the message: the file goes, and anything else may be forgotten.
+ * Unless the sender is to be told of it: that is two steps. */
+static bool needs_record(const struct envoi_queue_envelope *envelope)
+{
+	const char *notify = envelope->recipients[0].notify;
+	return envelope->count > 1 || (notify != NULL && strstr(notify, "SUCCESS"));
+}
+
 int envoi_entry_reserve(struct envoi_entry *entry, struct envoi_error *err)
 {
-	size_t room = ROOM + 4 * entry->envelope.envelope.count;
+	size_t room = ROOM + ROOM_EACH * envoi_entry_count(entry, ENVOI_FATE_WAITING);
+	uint64_t most = ENVOI_LIMIT_JOURNAL - length_of(entry);
 	int sys;
-	if (entry->envelope.envelope.count == 1) {
-		/* It has the message: the file goes. Anything else may be forgotten. */
+	room = room < most ? room : (size_t)most;
+	if (!needs_record(&entry->envelope.envelope)) {
 		return 0;
 	}
 	if (entry->torn && ftruncate(entry->fd, (off_t)entry->end) != 0) {

@@ -120,8 +120,9 @@ void envoi_sending_settle(struct group *group, struct sending *sending,
 			verdict.fate == ENVOI_FATE_FAILED ? envoi_status_worse(
 				group->report->status, verdict.status)
 							  : group->report->status;
-		if (!sending->broken
-			&& write_down(sending, run, count, &verdict, &err) != 0) {
+		/* That somebody has it is worth another try on a disk that is full. */
+		bool tried = !sending->broken || verdict.fate == ENVOI_FATE_DELIVERED;
+		if (tried && write_down(sending, run, count, &verdict, &err) != 0) {
 			sending->broken = true;
 			envoi_runner_warn(group->runner, &err);
 		}

@@ -338,6 +338,25 @@ START_TEST(verdicts_stay)
 }
 END_TEST
 
+/* The room that is taken for all of them is not too long, either. */
+START_TEST(many_recipients)
+{
+	static struct envoi_queue_recipient list[70000];
+	char id[ENVOI_QUEUE_ID_SIZE];
+	struct envoi_queue_envelope envelope = full;
+	for (size_t i = 0; i < COUNT(list); i++) {
+		list[i] = three[0];
+	}
+	envelope.recipients = list;
+	envelope.count = COUNT(list);
+	add(&envelope, id);
+	struct envoi_entry *entry = claim(id);
+	ck_assert_int_eq(envoi_entry_reserve(entry, &err), 0);
+	envoi_entry_free(entry);
+	envoi_entry_free(claim(id));
+}
+END_TEST
+
 /* The last recipient takes the message with it; before, it is somebody's mistake. */
 START_TEST(finished)
 {
@@ -584,6 +603,7 @@ int main(void)
 	tcase_add_test(tc, torn_records);
 	tcase_add_loop_test(tc, planted_files, 0, 6);
 	tcase_add_test(tc, finished);
+	tcase_add_test(tc, many_recipients);
 	tcase_add_test(tc, foreign_names);
 	tcase_add_test(tc, ids_sort_by_time);
 	tcase_add_test(tc, folders_of_others);
