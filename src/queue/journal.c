@@ -18,6 +18,10 @@
  * its own, as they mostly are: who is refused is named in it. */
 #define ROOM 8192
 #define ROOM_EACH 256
+/* From this length on a journal has no more of what may be forgotten, and from that one
+ * on no texts: one that is too long to be read would make the message a damaged one. */
+#define LONG (ENVOI_LIMIT_JOURNAL / 2)
+#define TOO_LONG (ENVOI_LIMIT_JOURNAL / 4 * 3)
 
 const char *envoi_fate_name(enum envoi_fate fate)
 {
@@ -237,23 +241,32 @@ int envoi_journal_note(struct envoi_entry *entry, const size_t *indices, size_t 
 {
 	struct envoi_buffer buffer;
 	struct envoi_span record;
+	uint64_t end = entry->end;
 	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
-	(void)envoi_record_put_verdict(&buffer, entry->end, verdict, indices, n);
+	(void)envoi_record_put_verdict(&buffer, end, verdict, indices, n);
 	if (keep_record(entry, &buffer, &record, err) != 0) {
 		return -1;
 	}
-	return take_records(entry, record, entry->end, err) == 0 ? 0 : -1;
+	int result = take_records(entry, record, end, err);
+	entry->end = end;
+	return result == 0 ? 0 : -1;
 }
 
 int envoi_entry_settle(struct envoi_entry *entry, const size_t *indices, size_t n,
 	const struct envoi_verdict *verdict, struct envoi_error *err)
 {
 	struct envoi_buffer buffer;
-	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
-	(void)envoi_record_put_verdict(&buffer, entry->end, verdict, indices, n);
+	struct envoi_verdict wordless = *verdict;
 	/* That it still waits may be forgotten. */
-	return append(entry, &buffer,
-		verdict->fate != ENVOI_FATE_WAITING || verdict->doubtful, err);
+	bool matters = verdict->fate != ENVOI_FATE_WAITING || verdict->doubtful;
+	if (!matters && length_of(entry) > LONG) {
+		return envoi_journal_note(entry, indices, n, verdict, err);
+	}
+	wordless.text = wordless.server = NULL;
+	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
+	(void)envoi_record_put_verdict(&buffer, entry->end,
+		length_of(entry) > TOO_LONG ? &wordless : verdict, indices, n);
+	return append(entry, &buffer, matters, err);
 }
 
 int envoi_entry_defer(struct envoi_entry *entry, const struct envoi_trials *trials,
