@@ -407,6 +407,8 @@ static int claim_file(struct envoi_queue *queue, enum envoi_queue_place place,
 		if (errno == EWOULDBLOCK) {
 			(void)envoi_error_set(
 				err, ENVOI_STATUS_TEMPORARY, "%s is being worked on", id);
+			envoi_error_hint(err, "it is being sent, or another command has "
+					      "it: try again later");
 			return ENVOI_QUEUE_BUSY;
 		}
 		return open_failed(queue, id, err);
