@@ -111,7 +111,8 @@ void envoi_sending_settle(struct group *group, struct sending *sending,
 		} while (at < n && count < sizeof(run) / sizeof(run[0])
 			 && is_same(result, &recipients[indices[at]].result));
 		note_reason(sending, &verdict);
-		if (result->outcome == ENVOI_OUTCOME_UNTRIED) {
+		if (result->outcome == ENVOI_OUTCOME_UNTRIED
+			|| result->phase < ENVOI_PHASE_MAIL) {
 			/* For those whose turn did not come, too. */
 			(void)snprintf(
 				group->why, sizeof(group->why), "%s", sending->why);
