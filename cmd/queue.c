@@ -427,9 +427,22 @@ static void run_watch(struct queue_command *command)
 	command->status = ENVOI_STATUS_OK;
 }
 
+/* Mail that was taken is not held up by who started this, and cannot be told. */
+static void check_output(struct queue_command *command)
+{
+	struct envoi_error err = ENVOI_ERROR_NONE;
+	if (ui_check_output(&command->connection.ui, &err) != 0) {
+		envoi_error_hint(
+			&err, "the mail goes nevertheless; --quiet for no report");
+		note(command, &err);
+		command->connection.ui.report = false;
+	}
+}
+
 static void run(struct queue_command *command)
 {
 	raise_limit();
+	check_output(command);
 	if (command->watch) {
 		run_watch(command);
 		return;

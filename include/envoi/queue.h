@@ -282,7 +282,7 @@ int envoi_entry_message(const struct envoi_entry *entry,
 /*
  * Each is on disk for good when it returned 0, but envoi_entry_finish() and what
  * says so. -1 (TEMPORARY): it could not be written; the entry must be given back
- * then.
+ * then, or another verdict may be tried.
  */
 
 /** Before it is sent: takes the space that saying how it ended needs, so that a

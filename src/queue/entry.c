@@ -313,13 +313,13 @@ static int open_name(
 
 static int open_failed(struct envoi_queue *queue, const char *id, struct envoi_error *err)
 {
-
 	if (errno == ENOENT) {
 		(void)envoi_error_set(err, ENVOI_STATUS_NOINPUT,
 			"there is no %.40s in queue '%s'", id, queue->path);
 		return ENVOI_QUEUE_GONE;
 	}
-	if (errno == EBADF || errno == ELOOP) {
+	/* The last one is what opening a socket says. */
+	if (errno == EBADF || errno == ELOOP || errno == ENXIO) {
 		(void)envoi_error_set(err, ENVOI_STATUS_DATA,
 			"%s of queue '%s' is damaged: it is no regular file", id,
 			queue->path);
@@ -388,10 +388,15 @@ static bool has_name(const struct envoi_queue *queue, enum envoi_queue_place pla
 }
 
 /* Out of the way, whatever it is. */
-static void move_aside(const struct envoi_queue *queue, const char *id)
+static void move_aside(
+	const struct envoi_queue *queue, const char *id, struct envoi_error *err)
 {
 	bool moved = false;
 	(void)envoi_folder_move(queue, ENVOI_QUEUE_MAIL, ENVOI_QUEUE_CORRUPT, id, &moved);
+	if (moved) {
+		envoi_error_hint(err, "it is in %s of the queue now",
+			envoi_queue_place_name(ENVOI_QUEUE_CORRUPT));
+	}
 }
 
 /* With the file open: locks it, reads and checks all of it. */
@@ -402,6 +407,8 @@ static int claim_file(struct envoi_queue *queue, enum envoi_queue_place place,
 		if (errno == EWOULDBLOCK) {
 			(void)envoi_error_set(
 				err, ENVOI_STATUS_TEMPORARY, "%s is being worked on", id);
+			envoi_error_hint(err, "it is being sent, or another command has "
+					      "it: try again later");
 			return ENVOI_QUEUE_BUSY;
 		}
 		return open_failed(queue, id, err);
@@ -432,7 +439,7 @@ int envoi_queue_claim(struct envoi_queue *queue, enum envoi_queue_place place,
 	int result = fd >= 0 ? claim_file(queue, place, id, fd, ret_entry, err)
 			     : open_failed(queue, id, err);
 	if (result == ENVOI_QUEUE_BAD && place == ENVOI_QUEUE_MAIL) {
-		move_aside(queue, id);
+		move_aside(queue, id, err);
 	}
 	if (result != ENVOI_QUEUE_GOT && fd >= 0) {
 		/* Closing it alone would do, were there no children. */

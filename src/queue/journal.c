@@ -14,8 +14,14 @@
 #include "base/limits.h"
 #include "queue/internal.h"
 
-/* For some verdicts with the longest replies. */
+/* For some verdicts with the longest replies, and for each recipient one with a reply of
+ * its own, as they mostly are: who is refused is named in it. */
 #define ROOM 8192
+#define ROOM_EACH 256
+/* From this length on a journal has no more of what may be forgotten, and from that one
+ * on no texts: one that is too long to be read would make the message a damaged one. */
+#define LONG (ENVOI_LIMIT_JOURNAL / 2)
+#define TOO_LONG (ENVOI_LIMIT_JOURNAL / 4 * 3)
 
 const char *envoi_fate_name(enum envoi_fate fate)
 {
@@ -194,12 +200,26 @@ static int append(struct envoi_entry *entry, struct envoi_buffer *buffer, bool s
 	return take_records(entry, record, entry->end, err) == 0 ? 0 : -1;
 }
 
+static uint64_t length_of(const struct envoi_entry *entry)
+{
+	return entry->end - envoi_format_journal(&entry->head);
+}
+
+/* A single recipient has the message: the file goes, and anything else may be forgotten.
+ * Unless the sender is to be told of it: that is two steps. */
+static bool needs_record(const struct envoi_queue_envelope *envelope)
+{
+	const char *notify = envelope->recipients[0].notify;
+	return envelope->count > 1 || (notify != NULL && strstr(notify, "SUCCESS"));
+}
+
 int envoi_entry_reserve(struct envoi_entry *entry, struct envoi_error *err)
 {
-	size_t room = ROOM + 4 * entry->envelope.envelope.count;
+	size_t room = ROOM + ROOM_EACH * envoi_entry_count(entry, ENVOI_FATE_WAITING);
+	uint64_t most = ENVOI_LIMIT_JOURNAL - length_of(entry);
 	int sys;
-	if (entry->envelope.envelope.count == 1) {
-		/* It has the message: the file goes. Anything else may be forgotten. */
+	room = room < most ? room : (size_t)most;
+	if (!needs_record(&entry->envelope.envelope)) {
 		return 0;
 	}
 	if (entry->torn && ftruncate(entry->fd, (off_t)entry->end) != 0) {
@@ -221,23 +241,32 @@ int envoi_journal_note(struct envoi_entry *entry, const size_t *indices, size_t 
 {
 	struct envoi_buffer buffer;
 	struct envoi_span record;
+	uint64_t end = entry->end;
 	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
-	(void)envoi_record_put_verdict(&buffer, entry->end, verdict, indices, n);
+	(void)envoi_record_put_verdict(&buffer, end, verdict, indices, n);
 	if (keep_record(entry, &buffer, &record, err) != 0) {
 		return -1;
 	}
-	return take_records(entry, record, entry->end, err) == 0 ? 0 : -1;
+	int result = take_records(entry, record, end, err);
+	entry->end = end;
+	return result == 0 ? 0 : -1;
 }
 
 int envoi_entry_settle(struct envoi_entry *entry, const size_t *indices, size_t n,
 	const struct envoi_verdict *verdict, struct envoi_error *err)
 {
 	struct envoi_buffer buffer;
-	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
-	(void)envoi_record_put_verdict(&buffer, entry->end, verdict, indices, n);
+	struct envoi_verdict wordless = *verdict;
 	/* That it still waits may be forgotten. */
-	return append(entry, &buffer,
-		verdict->fate != ENVOI_FATE_WAITING || verdict->doubtful, err);
+	bool matters = verdict->fate != ENVOI_FATE_WAITING || verdict->doubtful;
+	if (!matters && length_of(entry) > LONG) {
+		return envoi_journal_note(entry, indices, n, verdict, err);
+	}
+	wordless.text = wordless.server = NULL;
+	envoi_buffer_init(&buffer, ENVOI_LIMIT_JOURNAL);
+	(void)envoi_record_put_verdict(&buffer, entry->end,
+		length_of(entry) > TOO_LONG ? &wordless : verdict, indices, n);
+	return append(entry, &buffer, matters, err);
 }
 
 int envoi_entry_defer(struct envoi_entry *entry, const struct envoi_trials *trials,

@@ -111,7 +111,8 @@ void envoi_sending_settle(struct group *group, struct sending *sending,
 		} while (at < n && count < sizeof(run) / sizeof(run[0])
 			 && is_same(result, &recipients[indices[at]].result));
 		note_reason(sending, &verdict);
-		if (result->outcome == ENVOI_OUTCOME_UNTRIED) {
+		if (result->outcome == ENVOI_OUTCOME_UNTRIED
+			|| result->phase < ENVOI_PHASE_MAIL) {
 			/* For those whose turn did not come, too. */
 			(void)snprintf(
 				group->why, sizeof(group->why), "%s", sending->why);
@@ -120,8 +121,9 @@ void envoi_sending_settle(struct group *group, struct sending *sending,
 			verdict.fate == ENVOI_FATE_FAILED ? envoi_status_worse(
 				group->report->status, verdict.status)
 							  : group->report->status;
-		if (!sending->broken
-			&& write_down(sending, run, count, &verdict, &err) != 0) {
+		/* That somebody has it is worth another try on a disk that is full. */
+		bool tried = !sending->broken || verdict.fate == ENVOI_FATE_DELIVERED;
+		if (tried && write_down(sending, run, count, &verdict, &err) != 0) {
 			sending->broken = true;
 			envoi_runner_warn(group->runner, &err);
 		}

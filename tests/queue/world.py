@@ -143,3 +143,26 @@ class Queue:
 
     def files(self):
         return sorted(str(p.relative_to(self.path / "spool")) for p in (self.path / "spool").glob("*/*"))
+
+
+class Skip(Exception):
+    """It cannot be had here, for this reason."""
+
+
+def run_tests(tests, wanted):
+    """Those of a module's names that are tests; the exit status."""
+    passed = failed = skipped = 0
+    for name, test in list(tests.items()):
+        if not name.startswith("test_") or (wanted and name[5:] not in wanted):
+            continue
+        try:
+            test()
+            passed += 1
+        except Skip as reason:
+            print("skipped: %s: %s" % (name[5:], reason))
+            skipped += 1
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            print("FAILED: %s: line %d: %s" % (name[5:], error.__traceback__.tb_next.tb_lineno, error))
+            failed += 1
+    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
+    return 1 if failed else 0

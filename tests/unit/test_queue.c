@@ -338,6 +338,58 @@ START_TEST(verdicts_stay)
 }
 END_TEST
 
+/* However often each recipient is put off in words of its own, it is read again. */
+START_TEST(long_journals)
+{
+	char id[ENVOI_QUEUE_ID_SIZE], words[900];
+	const size_t all[] = {0, 1, 2};
+	struct envoi_verdict later = {
+		.fate = ENVOI_FATE_WAITING, .code = 450, .text = words};
+	struct envoi_verdict refused = {
+		.fate = ENVOI_FATE_FAILED, .code = 550, .text = words};
+	memset(words, 'x', sizeof(words) - 1);
+	words[sizeof(words) - 1] = '\0';
+	add(&full, id);
+	struct envoi_entry *entry = claim(id);
+	for (unsigned i = 0; i < 20000; i++) {
+		ck_assert_int_eq(envoi_entry_settle(entry, all, 3, &later, &err), 0);
+	}
+	ck_assert_str_eq(envoi_entry_verdicts(entry)[0].text, words);
+	later.doubtful = true;
+	for (unsigned i = 0; i < 5000; i++) {
+		ck_assert_int_eq(envoi_entry_settle(entry, all, 3, &later, &err), 0);
+	}
+	envoi_entry_free(entry);
+	entry = claim(id);
+	ck_assert_int_eq(envoi_entry_settle(entry, all, 2, &refused, &err), 0);
+	envoi_entry_free(entry);
+	entry = claim(id);
+	ck_assert_uint_eq(envoi_entry_count(entry, ENVOI_FATE_FAILED), 2);
+	ck_assert_uint_eq(envoi_entry_count(entry, ENVOI_FATE_WAITING), 1);
+	ck_assert_int_eq(envoi_entry_verdicts(entry)[0].code, 550);
+	envoi_entry_free(entry);
+}
+END_TEST
+
+/* The room that is taken for all of them is not too long, either. */
+START_TEST(many_recipients)
+{
+	static struct envoi_queue_recipient list[70000];
+	char id[ENVOI_QUEUE_ID_SIZE];
+	struct envoi_queue_envelope envelope = full;
+	for (size_t i = 0; i < COUNT(list); i++) {
+		list[i] = three[0];
+	}
+	envelope.recipients = list;
+	envelope.count = COUNT(list);
+	add(&envelope, id);
+	struct envoi_entry *entry = claim(id);
+	ck_assert_int_eq(envoi_entry_reserve(entry, &err), 0);
+	envoi_entry_free(entry);
+	envoi_entry_free(claim(id));
+}
+END_TEST
+
 /* The last recipient takes the message with it; before, it is somebody's mistake. */
 START_TEST(finished)
 {
@@ -584,6 +636,8 @@ int main(void)
 	tcase_add_test(tc, torn_records);
 	tcase_add_loop_test(tc, planted_files, 0, 6);
 	tcase_add_test(tc, finished);
+	tcase_add_test(tc, long_journals);
+	tcase_add_test(tc, many_recipients);
 	tcase_add_test(tc, foreign_names);
 	tcase_add_test(tc, ids_sort_by_time);
 	tcase_add_test(tc, folders_of_others);
