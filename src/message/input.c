@@ -76,7 +76,8 @@ static int take_file(
 		}
 		return -1;
 	}
-	if (!ours || !S_ISREG(st.st_mode)) {
+	/* Of files under /proc the length is not known before they are read. */
+	if (!ours || !S_ISREG(st.st_mode) || st.st_size == 0) {
 		return envoi_spool_read(source, fd, err);
 	}
 	source->kind = ENVOI_SOURCE_PATH;
