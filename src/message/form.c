@@ -171,7 +171,7 @@ static int break_lines(struct envoi_buffer *fields)
 	char some[2 * ENVOI_MEND_ROOM];
 	int failed = 0;
 	envoi_buffer_init(&out, 16 * ENVOI_LIMIT_HEADER);
-	envoi_mend_init(&mend, ENVOI_MEND_TEXT);
+	envoi_mend_init(&mend, ENVOI_MEND_TEXT, false);
 	while (failed == 0 && in.len > 0) {
 		size_t used;
 		size_t n = envoi_mend_feed(
@@ -275,6 +275,16 @@ static uint64_t source_line(
 	return choice->message->facts.longest_line;
 }
 
+/* The longest line of all, where they go as they are. */
+static void warn_longest(struct choice *choice)
+{
+	const struct envoi_message_facts *facts = &choice->message->facts;
+	if (facts->longest > ENVOI_LINE_MAX
+		&& choice->carrier->long_lines == ENVOI_LONG_LINES_PASS) {
+		warn_long_line(choice, facts->longest_line, facts->longest);
+	}
+}
+
 static int choose_parts(struct choice *choice, struct envoi_error *err)
 {
 	struct form *form = choice->form;
@@ -293,10 +303,12 @@ static int choose_parts(struct choice *choice, struct envoi_error *err)
 	if (edit_head(choice, &result, err) != 0) {
 		return -1;
 	}
-	if (result.long_octets > 0) {
+	bool pass = choice->carrier->long_lines == ENVOI_LONG_LINES_PASS;
+	if (result.long_octets > 0 && (choice->walked || !pass)) {
 		warn_long_line(choice, source_line(choice, &result), result.long_octets);
 	}
 	if (!choice->walked) {
+		warn_longest(choice);
 		form->face.eight_bit =
 			choice->message->body.eight_bit || result.eight_bit;
 		form->face.encoding = encoding_name(choice);
@@ -327,11 +339,9 @@ static int choose(struct choice *choice, struct envoi_error *err)
 	if (check_facts(choice, err) != 0) {
 		return -1;
 	}
-	if (is_long && choice->carrier->long_lines == ENVOI_LONG_LINES_PASS) {
-		warn_long_line(choice, facts->longest_line, facts->longest);
-		is_long = false;
-	}
+	is_long = is_long && choice->carrier->long_lines != ENVOI_LONG_LINES_PASS;
 	if (!facts->eight_bit && facts->nul_line == 0 && !is_long) {
+		warn_longest(choice);
 		return 0;
 	}
 	int result = choose_parts(choice, err);

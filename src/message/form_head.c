@@ -69,6 +69,31 @@ static size_t break_of(const char *line, size_t n)
 	return last;
 }
 
+static void note_long(struct envoi_span raw, uint64_t line, size_t octets,
+	struct envoi_head_result *ret)
+{
+	if (ret->long_octets == 0) {
+		ret->long_line = line;
+		ret->long_field = raw;
+		ret->long_octets = octets;
+	}
+}
+
+/* As it is; lines that are too long are noted. */
+static int put_whole(
+	struct envoi_buffer *out, struct envoi_span raw, struct envoi_head_result *ret)
+{
+	size_t i = 0, stop;
+	for (uint64_t line = 0; i < raw.len; line++) {
+		size_t next = line_end(raw, i, &stop);
+		if (stop - i > ENVOI_LINE_MAX) {
+			note_long(raw, line, stop - i, ret);
+		}
+		i = next;
+	}
+	return envoi_buffer_append(out, raw.data, raw.len);
+}
+
 static int put_folded(
 	struct envoi_buffer *out, struct envoi_span raw, struct envoi_head_result *ret)
 {
@@ -77,10 +102,8 @@ static int put_folded(
 		size_t next = line_end(raw, i, &stop);
 		while (stop - i > ENVOI_LINE_MAX) {
 			size_t n = break_of(raw.data + i, stop - i);
-			if ((n == 0 || n > ENVOI_LINE_MAX) && ret->long_octets == 0) {
-				ret->long_line = line;
-				ret->long_field = raw;
-				ret->long_octets = stop - i;
+			if (n == 0 || n > ENVOI_LINE_MAX) {
+				note_long(raw, line, stop - i, ret);
 			}
 			if (n == 0) {
 				break;
@@ -142,7 +165,7 @@ static int put_encoded_folded(const struct field *field,
 	struct envoi_span text = envoi_buffer_span(&encoded);
 	if (result == 0) {
 		result = edit->fold ? put_folded(out, text, ret)
-				    : envoi_buffer_append(out, text.data, text.len);
+				    : put_whole(out, text, ret);
 	}
 	if (ret->long_octets != long_before) {
 		ret->long_field = field->raw;
@@ -164,10 +187,8 @@ static int put_field(const struct field *field, const struct envoi_head_edit *ed
 		result = put_encoded_folded(field, edit, out, ret);
 	}
 	if (result == 1) {
-		result = field->is_long && edit->fold
-				 ? put_folded(out, field->raw, ret)
-				 : envoi_buffer_append(
-					 out, field->raw.data, field->raw.len);
+		result = edit->fold && field->is_long ? put_folded(out, field->raw, ret)
+						      : put_whole(out, field->raw, ret);
 	}
 	return result;
 }

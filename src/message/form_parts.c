@@ -148,13 +148,18 @@ static enum envoi_piece_kind piece_kind(const struct envoi_mime_part *part)
 						       : ENVOI_PIECE_BASE64_TEXT;
 }
 
-static void note_left(struct plan *plan, const struct envoi_mime_octets *octets)
+static void note_long(struct plan *plan, const struct envoi_mime_octets *octets)
 {
-	plan->parts->eight_bit = plan->parts->eight_bit || octets->eight_bit_line > 0;
 	if (octets->longest > ENVOI_LINE_MAX && plan->parts->long_line == 0) {
 		plan->parts->long_line = octets->longest_line;
 		plan->parts->long_octets = octets->longest;
 	}
+}
+
+static void note_left(struct plan *plan, const struct envoi_mime_octets *octets)
+{
+	plan->parts->eight_bit = plan->parts->eight_bit || octets->eight_bit_line > 0;
+	note_long(plan, octets);
 	if (drops_nul(plan, octets) && plan->parts->nul_line == 0) {
 		plan->parts->nul_line = octets->nul_line;
 	}
@@ -171,6 +176,9 @@ static int mend(struct plan *plan, const struct envoi_mime_part *part, bool must
 		&& (must || wants_mending(plan, &part->octets))) {
 		*ret_kind = part->encoding == ENVOI_ENCODING_QP ? ENVOI_PIECE_MEND_QP
 								: ENVOI_PIECE_MEND_BASE64;
+		if (plan->parts->pieces.keep_lines) {
+			note_long(plan, &part->octets);
+		}
 		return 1;
 	}
 	if (must || !wants_mending(plan, &part->octets)) {
@@ -443,6 +451,7 @@ int envoi_form_parts_choose(const struct envoi_message *message,
 	if (mime == NULL) {
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
+	ret->pieces.keep_lines = carrier->long_lines == ENVOI_LONG_LINES_PASS;
 	envoi_mime_init(mime);
 	int result = walk(message, head, mime, err);
 	if (result == 0) {

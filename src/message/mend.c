@@ -9,9 +9,10 @@
 /* RFC 2045 6.7, 6.8, as lines are that are made here. */
 #define CODED_LINE 76
 
-void envoi_mend_init(struct envoi_mend *mend, enum envoi_mend_kind kind)
+void envoi_mend_init(struct envoi_mend *mend, enum envoi_mend_kind kind, bool keep_lines)
 {
 	mend->kind = kind;
+	mend->keep_lines = keep_lines;
 	mend->after_cr = mend->cutting = false;
 	mend->len = 0;
 }
@@ -147,6 +148,11 @@ static char *take(struct envoi_mend *mend, char *o, char c)
 		return put(end_line(mend, o), "\r\n", 2);
 	}
 	hold(mend, c);
+	if (mend->keep_lines) {
+		o = put(o, mend->line, mend->len);
+		mend->len = 0;
+		return o;
+	}
 	/* What is behind a blank says whether the line is broken before it. */
 	bool coded = mend->kind != ENVOI_MEND_TEXT && mend->cutting;
 	return cut_to(mend, o, coded ? (size_t)2 * CODED_LINE : ENVOI_LINE_MAX + 1);

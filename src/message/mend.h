@@ -30,6 +30,8 @@ enum envoi_mend_kind {
 
 struct envoi_mend {
 	enum envoi_mend_kind kind;
+	/** Long lines stay as they are. */
+	bool keep_lines;
 	/** The last octet read was a CR, which is a line end already. */
 	bool after_cr;
 	/** The line is too long, and some of it was written. */
@@ -44,7 +46,8 @@ struct envoi_mend {
  * read, the line that is held is written at most once, each break is two more. */
 #define ENVOI_MEND_ROOM 2048
 
-void envoi_mend_init(struct envoi_mend *mend, enum envoi_mend_kind kind);
+/** keep_lines: no line is broken, only octets are mended. */
+void envoi_mend_init(struct envoi_mend *mend, enum envoi_mend_kind kind, bool keep_lines);
 
 /**
  * Mends in[0..n) into out[0..room). Returns how many octets were written; *ret_used

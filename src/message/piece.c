@@ -82,6 +82,7 @@ int envoi_pieces_move(
 		pieces->texts[pieces->text_count++] = from->texts[i];
 	}
 	from->text_count = 0;
+	pieces->keep_lines = pieces->keep_lines || from->keep_lines;
 	for (size_t i = 0; i < from->count; i++) {
 		if (envoi_pieces_add(pieces, from->list[i], err) != 0) {
 			return -1;

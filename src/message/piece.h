@@ -6,6 +6,7 @@
 #ifndef ENVOI_MESSAGE_PIECE_H
 #define ENVOI_MESSAGE_PIECE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,8 @@ struct envoi_pieces {
 	/** Texts the list owns. */
 	char **texts;
 	size_t text_count;
+	/** Of MEND: long lines stay. */
+	bool keep_lines;
 };
 
 /** Frees the list; accepts a zeroed one, and leaves one. */

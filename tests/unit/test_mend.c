@@ -12,15 +12,15 @@
 #include "expand.h"
 #include "message/mend.h"
 
-static char *mend(enum envoi_mend_kind kind, const char *in, size_t n, size_t step,
-	size_t room, size_t *ret_n)
+static char *mend(enum envoi_mend_kind kind, bool keep, const char *in, size_t n,
+	size_t step, size_t room, size_t *ret_n)
 {
 	struct envoi_mend state;
 	size_t have = 0;
 	char *out = malloc(4 * n + (size_t)2 * ENVOI_MEND_ROOM);
 	char *some = malloc(room);
 	ck_assert(out != NULL && some != NULL);
-	envoi_mend_init(&state, kind);
+	envoi_mend_init(&state, kind, keep);
 	for (size_t at = 0; at < n;) {
 		size_t part = n - at < step ? n - at : step, used;
 		size_t made = envoi_mend_feed(&state, in + at, part, some, room, &used);
@@ -106,21 +106,39 @@ static const struct row rows[] = {
 			"A") "\r\n" X("0076", "A") "\r\n" X("0012", "A") "\r\nBBBB"},
 };
 
-START_TEST(each_row)
+/* With keep_lines. */
+static const struct row kept[] = {
+	{TEXT, X("3000", "x") "\x02\ny\r\n", X("3000", "x") "\r\ny\r\n"},
+	{QP, X("3000", "x") "\x02\n=", X("3000", "x") "=00\r\n="},
+	{BASE64, X("3000", "A") "\x02\rAA", X("3000", "A") "\r\nAA"},
+};
+
+static void check_row(const struct row *row, bool keep)
 {
-	const struct row *row = &rows[_i];
 	size_t n, wanted_n, out_n;
 	char *in = expand(row->in, &n);
 	char *wanted = expand(row->out, &wanted_n);
 	static const size_t steps[] = {1, 7, 1000000};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		char *out = mend(row->kind, in, n, steps[i], ENVOI_MEND_ROOM, &out_n);
+		char *out =
+			mend(row->kind, keep, in, n, steps[i], ENVOI_MEND_ROOM, &out_n);
 		ck_assert_msg(out_n == wanted_n && memcmp(out, wanted, out_n) == 0,
-			"row %d, steps of %zu: '%s'", _i, steps[i], out);
+			"'%s', steps of %zu: '%s'", row->in, steps[i], out);
 		free(out);
 	}
 	free(in);
 	free(wanted);
+}
+
+START_TEST(each_row)
+{
+	check_row(&rows[_i], false);
+}
+END_TEST
+
+START_TEST(lines_that_stay)
+{
+	check_row(&kept[_i], true);
 }
 END_TEST
 
@@ -183,8 +201,8 @@ static void check_lines(const char *text, size_t n)
 static void check_random(enum envoi_mend_kind kind, const char *in, size_t n)
 {
 	size_t out_n, other_n;
-	char *out = mend(kind, in, n, 1000000, 100000, &out_n);
-	char *other = mend(kind, in, n, 13, ENVOI_MEND_ROOM + 5, &other_n);
+	char *out = mend(kind, false, in, n, 1000000, 100000, &out_n);
+	char *other = mend(kind, false, in, n, 13, ENVOI_MEND_ROOM + 5, &other_n);
 	ck_assert_uint_eq(out_n, other_n);
 	ck_assert_int_eq(memcmp(out, other, out_n), 0);
 	check_lines(out, out_n);
@@ -233,6 +251,7 @@ int main(void)
 	Suite *suite = suite_create("mend");
 	TCase *tcase = tcase_create("mend");
 	tcase_add_loop_test(tcase, each_row, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(tcase, lines_that_stay, 0, sizeof(kept) / sizeof(kept[0]));
 	tcase_add_test(tcase, random_texts);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
