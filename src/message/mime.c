@@ -142,7 +142,7 @@ static void begin_body(struct envoi_mime *mime, uint64_t body)
 	part->kind = kind_of(mime, part);
 	part->is_text = part->kind == ENVOI_MIME_LEAF
 			&& (type->type[0] == '\0' || strcmp(type->type, "text") == 0);
-	(void)snprintf(part->type, sizeof(part->type), "%.10s/%.36s",
+	(void)snprintf(part->type, sizeof(part->type), "%.11s/%.35s",
 		type->type[0] != '\0' ? type->type : "text",
 		type->type[0] != '\0' ? type->subtype : "plain");
 	envoi_transfer_init(&mime->qp, ENVOI_TRANSFER_QP);

@@ -125,6 +125,11 @@ static const struct row rows[] = {
 	{"octets that quoted-printable has not, sent",
 		HEAD("quoted-printable") "\xc3\xa4\n", AT(SEND), NULL,
 		"line 4 has 8-bit octets in a text/plain part that is already encoded"},
+	{"octets that quoted-printable has not, in a file",
+		"Content-Type: application/pdf\nContent-Transfer-Encoding: "
+		"quoted-printable\n\n\xc3\xa4\n",
+		AT(SEND), NULL,
+		"line 4 has 8-bit octets in a application/pdf part that is already"},
 	{"an encoding nobody knows", HEAD("x-own") X("1000", "x") "\n", MENDED,
 		WIRE_HEAD("x-own") X("0998", "x") "\r\n xx\r\n",
 		"line 4 has 1000 octets, more than 998: broken"},
