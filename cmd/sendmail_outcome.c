@@ -36,7 +36,10 @@ static enum envoi_status refusal_status(
 		&& (code == 550 || code == 551)) {
 		return ENVOI_STATUS_NOUSER;
 	}
-	return status == ENVOI_STATUS_NOHOST ? status : ENVOI_STATUS_REFUSED;
+	/* What was found out here, not by the server. */
+	return status == ENVOI_STATUS_NOHOST || status == ENVOI_STATUS_DATA
+		       ? status
+		       : ENVOI_STATUS_REFUSED;
 }
 
 /* Returns where its text begins in err->text. */
@@ -336,11 +339,25 @@ static void say_failure(const struct sendmail_message *message,
 	say(message, address, text.text, loud);
 }
 
+/* Is it what is said of a recipient anyway? */
+static bool is_failure(
+	const struct sendmail_message *message, const struct envoi_error *note)
+{
+	size_t i = 0;
+	while (i < message->failure_count
+		&& strcmp(message->failures[i].error.text, note->text) != 0) {
+		i++;
+	}
+	return i < message->failure_count;
+}
+
 static void say_all(const struct sendmail_message *message, bool loud)
 {
 	char address[300];
 	for (size_t i = 0; loud && is_loud(message) && i < message->note_count; i++) {
-		ui_error(&message->notes[i]);
+		if (!is_failure(message, &message->notes[i])) {
+			ui_error(&message->notes[i]);
+		}
 	}
 	for (size_t i = 0; i < message->failure_count; i++) {
 		say_failure(message, &message->failures[i], loud);
