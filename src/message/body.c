@@ -169,7 +169,8 @@ static int begin_transfer(
 static int begin_mending(
 	struct envoi_body *body, enum envoi_mend_kind kind, struct envoi_error *err)
 {
-	envoi_mend_init(&body->mend, kind, body->pieces->keep_lines);
+	envoi_mend_init(
+		&body->mend, kind, body->pieces->keep_lines, body->pieces->keep_nuls);
 	body->mending = true;
 	return begin_coding(body, err);
 }

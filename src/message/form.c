@@ -171,7 +171,7 @@ static int break_lines(struct envoi_buffer *fields)
 	char some[2 * ENVOI_MEND_ROOM];
 	int failed = 0;
 	envoi_buffer_init(&out, 16 * ENVOI_LIMIT_HEADER);
-	envoi_mend_init(&mend, ENVOI_MEND_TEXT, false);
+	envoi_mend_init(&mend, ENVOI_MEND_TEXT, false, false);
 	while (failed == 0 && in.len > 0) {
 		size_t used;
 		size_t n = envoi_mend_feed(

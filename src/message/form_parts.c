@@ -185,6 +185,9 @@ static int mend(struct plan *plan, const struct envoi_mime_part *part, bool must
 		return 0;
 	}
 	*ret_kind = ENVOI_PIECE_MEND_TEXT;
+	plan->parts->binary =
+		plan->parts->binary
+		|| (part->octets.nul_line > 0 && !drops_nul(plan, &part->octets));
 	note_left(plan, &part->octets);
 	return 1;
 }
@@ -452,6 +455,7 @@ int envoi_form_parts_choose(const struct envoi_message *message,
 		return envoi_error_set(err, ENVOI_STATUS_SYSTEM, "out of memory");
 	}
 	ret->pieces.keep_lines = carrier->long_lines == ENVOI_LONG_LINES_PASS;
+	ret->pieces.keep_nuls = carrier->binary;
 	envoi_mime_init(mime);
 	int result = walk(message, head, mime, err);
 	if (result == 0) {

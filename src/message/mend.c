@@ -9,10 +9,12 @@
 /* RFC 2045 6.7, 6.8, as lines are that are made here. */
 #define CODED_LINE 76
 
-void envoi_mend_init(struct envoi_mend *mend, enum envoi_mend_kind kind, bool keep_lines)
+void envoi_mend_init(struct envoi_mend *mend, enum envoi_mend_kind kind, bool keep_lines,
+	bool keep_nuls)
 {
 	mend->kind = kind;
 	mend->keep_lines = keep_lines;
+	mend->keep_nuls = keep_nuls && kind == ENVOI_MEND_TEXT;
 	mend->after_cr = mend->cutting = false;
 	mend->len = 0;
 }
@@ -131,7 +133,7 @@ static void hold(struct envoi_mend *mend, char c)
 		mend->line[mend->len++] = '=';
 		mend->line[mend->len++] = hex[(unsigned char)c >> 4];
 		mend->line[mend->len++] = hex[(unsigned char)c & 15];
-	} else if (c != '\0'
+	} else if ((c != '\0' || mend->keep_nuls)
 		   && (mend->kind != ENVOI_MEND_BASE64 || (!odd && !is_blank(c)))) {
 		mend->line[mend->len++] = c;
 	}

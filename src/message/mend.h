@@ -30,8 +30,8 @@ enum envoi_mend_kind {
 
 struct envoi_mend {
 	enum envoi_mend_kind kind;
-	/** Long lines stay as they are. */
-	bool keep_lines;
+	/** Long lines stay as they are; so do NULs of a TEXT. */
+	bool keep_lines, keep_nuls;
 	/** The last octet read was a CR, which is a line end already. */
 	bool after_cr;
 	/** The line is too long, and some of it was written. */
@@ -46,8 +46,9 @@ struct envoi_mend {
  * read, the line that is held is written at most once, each break is two more. */
 #define ENVOI_MEND_ROOM 2048
 
-/** keep_lines: no line is broken, only octets are mended. */
-void envoi_mend_init(struct envoi_mend *mend, enum envoi_mend_kind kind, bool keep_lines);
+/** keep_lines: no line is broken; keep_nuls: a TEXT keeps its NULs. */
+void envoi_mend_init(struct envoi_mend *mend, enum envoi_mend_kind kind, bool keep_lines,
+	bool keep_nuls);
 
 /**
  * Mends in[0..n) into out[0..room). Returns how many octets were written; *ret_used

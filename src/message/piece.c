@@ -83,6 +83,7 @@ int envoi_pieces_move(
 	}
 	from->text_count = 0;
 	pieces->keep_lines = pieces->keep_lines || from->keep_lines;
+	pieces->keep_nuls = pieces->keep_nuls || from->keep_nuls;
 	for (size_t i = 0; i < from->count; i++) {
 		if (envoi_pieces_add(pieces, from->list[i], err) != 0) {
 			return -1;

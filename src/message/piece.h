@@ -48,8 +48,8 @@ struct envoi_pieces {
 	/** Texts the list owns. */
 	char **texts;
 	size_t text_count;
-	/** Of MEND: long lines stay. */
-	bool keep_lines;
+	/** Of MEND: long lines stay; NULs do in MEND_TEXT. */
+	bool keep_lines, keep_nuls;
 };
 
 /** Frees the list; accepts a zeroed one, and leaves one. */

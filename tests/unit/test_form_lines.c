@@ -227,6 +227,20 @@ static const struct row rows[] = {
 		"A: " X("1200", "x") "\n" HEAD("8bit") "\xc3\xa4\n", AT(PASS),
 		"A: " X("1200", "x") "\r\n" WIRE_HEAD("8bit") "\xc3\xa4\r\n",
 		"line 1 has 1203 octets, more than 998: sent as it is"},
+	/* -- long lines that are broken where NULs may be -- */
+	{"a message with a NUL and a long line where NULs may be",
+		PART("Content-Type: message/rfc822\n", "S: b\n\n\x02" X("1000", "x")),
+		AT(MEND_BINARY),
+		WIRE_PART("Content-Type: message/rfc822\r\n",
+			"S: b\r\n\r\n\x02" X("0997", "x") "\r\n xxx"),
+		"line 9 has 1001 octets, more than 998: broken"},
+	{"no part with a NUL and a long line where NULs may be",
+		"Content-Type: multipart/mixed; boundary=b\n\n\x02" X(
+			"1000", "x") "\n--b\n\ntext\n--b--\n",
+		AT(MEND_BINARY),
+		"Content-Type: multipart/mixed; boundary=b\r\n\r\n\x02" X(
+			"0997", "x") "\r\n xxx\r\n--b\r\n\r\ntext\r\n--b--\r\n",
+		"line 3 has 1001 octets, more than 998: broken"},
 	/* -- lines of the header -- */
 	{"a field with blanks", "A: " X("0600", "x") " " X("0600", "y") "\nB: c\n\n",
 		SENT | MENDED,
@@ -282,6 +296,7 @@ static void check_row(
 	ck_assert_msg(n == wanted_n && memcmp(out, wanted, n) == 0, "%s, way %u: '%s'",
 		row->title, way, out);
 	ck_assert_uint_eq(n, form->size);
+	ck_assert_int_eq(form->binary, memchr(out, '\0', n) != NULL);
 	ck_assert_msg(row->said != NULL ? is_said(form, row->said)
 					: form->warnings[0].text[0] == '\0',
 		"%s, way %u: said '%s'", row->title, way, form->warnings[0].text);

@@ -20,7 +20,7 @@ static char *mend(enum envoi_mend_kind kind, bool keep, const char *in, size_t n
 	char *out = malloc(4 * n + (size_t)2 * ENVOI_MEND_ROOM);
 	char *some = malloc(room);
 	ck_assert(out != NULL && some != NULL);
-	envoi_mend_init(&state, kind, keep);
+	envoi_mend_init(&state, kind, keep, false);
 	for (size_t at = 0; at < n;) {
 		size_t part = n - at < step ? n - at : step, used;
 		size_t made = envoi_mend_feed(&state, in + at, part, some, room, &used);
