@@ -19,10 +19,10 @@ fi
 # The commands behind "$ ", lines that end in a backslash joined.
 examples() {
 	sed -n '/^.Sh EXAMPLES/,/^.Sh DIAG/p' "$page" | sed 's/\\e$/\\/; s/\\(aq/'"'"'/g' | cat - "$root/README.md" |
-		sed -n '/^ *\$ .*envoi send/{:more
+		sed -n '/^ *\$ .*envoi send /{:more
 			/\\$/{N;b more
 			}
-			s/\\\n//g; s/^ *\$ //; s/^.*| *//; s/^envoi send//p;}'
+			s/\\\n//g; s/^ *\$ //; s/^.*| *//; s/^envoi send //p;}'
 }
 
 work=$(mktemp -d)
